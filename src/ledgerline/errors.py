@@ -1,0 +1,122 @@
+"""Every failure that Ledgerline can explain, in one tree.
+
+    LedgerlineError
+    ├── UsageError               wrong use of a command
+    ├── SettingsError            a setting is wrong or missing
+    │   └── ConnectionStringError
+    ├── DriverMissing            a database driver is not installed
+    ├── DatabaseError            a database said no
+    │   ├── DatabaseUnreachable  could not connect, or the connection broke        (retryable)
+    │   ├── LoginRefused         the server answered, and refused the login        (never retried)
+    │   ├── PermissionDenied     logged in, but this is not allowed
+    │   ├── TableMissing
+    │   ├── ColumnMissing
+    │   └── TransientFault       deadlock, lock timeout, serialization failure     (retryable)
+    └── RunError                 an ingestion run ended without success
+        ├── RunInProgress        another run holds the lease
+        ├── LeaseLost            another process took this run over
+        ├── AccountImbalance     the counts of a run do not add up
+        └── Cancelled            stopped on request
+
+An error says what happened (`detail`), what to do next (`hint`), has a stable machine-readable
+`code`, and knows whether trying again can help (`retryable`). It never holds a password.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class LedgerlineError(Exception):
+    """Base of all failures that carry an explanation."""
+
+    code: ClassVar[str] = "error"
+    retryable: ClassVar[bool] = False
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, detail: str, *, hint: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.hint = hint
+
+
+class UsageError(LedgerlineError):
+    code = "usage"
+    exit_code = 2
+
+
+class SettingsError(LedgerlineError):
+    code = "settings_invalid"
+    exit_code = 2
+
+
+class ConnectionStringError(SettingsError):
+    code = "connection_string_invalid"
+
+
+class DriverMissing(LedgerlineError):
+    code = "driver_missing"
+    exit_code = 2
+
+
+class DatabaseError(LedgerlineError):
+    code = "database_error"
+
+
+class DatabaseUnreachable(DatabaseError):
+    code = "cannot_connect"
+    retryable = True
+    exit_code = 3
+
+
+class LoginRefused(DatabaseError):
+    code = "login_failed"
+    exit_code = 3
+
+
+class DatabaseMissing(DatabaseError):
+    code = "database_missing"
+    exit_code = 3
+
+
+class PermissionDenied(DatabaseError):
+    code = "permission_denied"
+
+
+class TableMissing(DatabaseError):
+    code = "table_missing"
+
+
+class ColumnMissing(DatabaseError):
+    code = "column_missing"
+
+
+class TransientFault(DatabaseError):
+    code = "transient_fault"
+    retryable = True
+
+
+class RunError(LedgerlineError):
+    code = "run_failed"
+
+
+class RunInProgress(RunError):
+    code = "run_in_progress"
+    exit_code = 4
+
+    def __init__(self, detail: str, *, run_id: int | None = None, hint: str = "") -> None:
+        super().__init__(detail, hint=hint)
+        self.run_id = run_id
+
+
+class LeaseLost(RunError):
+    code = "lease_lost"
+
+
+class AccountImbalance(RunError):
+    code = "account_imbalance"
+
+
+class Cancelled(RunError):
+    code = "cancelled"
+    exit_code = 130
