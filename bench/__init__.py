@@ -1,0 +1,1 @@
+"""What Ledgerline costs, as ratios to what the databases themselves need. See docs/benchmarks.md."""

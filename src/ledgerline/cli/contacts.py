@@ -1,0 +1,93 @@
+"""Commands about the contacts themselves: export."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, Annotated
+
+import polars as pl
+import typer
+from polars.io.plugins import register_io_source
+
+from ledgerline.cli import show
+from ledgerline.cli.opened import opened
+from ledgerline.databases import reports
+from ledgerline.errors import UsageError
+
+_LIST_SEPARATOR = ";"
+
+
+class Format(StrEnum):
+    NDJSON = "ndjson"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+class What(StrEnum):
+    CONTACTS = "contacts"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("export")(export)
+
+
+def export(
+    what: Annotated[What, typer.Argument(help="What to export.")],  # noqa: ARG001
+    form: Annotated[Format, typer.Option("--format", help="The format.")] = Format.NDJSON,
+    output: Annotated[Path | None, typer.Option(help="The file to write; standard output if not given.")] = None,
+    inactive: Annotated[bool, typer.Option(help="Also contacts that no live source row stands behind.")] = False,
+) -> None:
+    """The contacts, one row each, in the order of their ids."""
+    if form is Format.PARQUET and output is None:
+        raise UsageError("Parquet is written to a file.", hint="Add: --output contacts.parquet")
+    with opened(quiet=True) as app:
+        app.prepare()
+        pages = reports.export_contacts(app.main, inactive=inactive)
+        if form is Format.PARQUET:
+            assert output is not None
+            _write_parquet(pages, output)
+        elif output is None:
+            _write_pages(pages, sys.stdout.buffer, form)
+        else:
+            with output.open("wb") as file:
+                _write_pages(pages, file, form)
+    if output is not None:
+        show.err.print(f"Written to {output}.")
+
+
+def _write_pages(pages: Iterator[pl.DataFrame], file: IO[bytes], form: Format) -> None:
+    write: Callable[[pl.DataFrame, bool], None]
+    if form is Format.NDJSON:
+        write = lambda page, _first: page.write_ndjson(file)  # noqa: E731
+    else:
+        write = lambda page, first: _flat(page).write_csv(file, include_header=first)  # noqa: E731
+    is_first = True
+    for page in pages:
+        write(page, is_first)
+        is_first = False
+    if is_first and form is Format.CSV:
+        write(reports.EXPORT.to_frame(), True)
+
+
+def _flat(page: pl.DataFrame) -> pl.DataFrame:
+    """Lists as text; text that a spreadsheet would take for a formula gets an apostrophe, phones do not."""
+    lists = [pl.col(name).list.join(_LIST_SEPARATOR) for name, dtype in page.schema.items() if dtype == pl.List]
+    flat = page.with_columns(lists)
+    texts = pl.col(name for name, dtype in flat.schema.items() if dtype == pl.String)
+    is_formula = texts.str.contains(r"^[=+\-@\t\r]") & ~texts.str.contains(r"^\+[0-9;+]+$")
+    return flat.with_columns(pl.when(is_formula).then(pl.concat_str(pl.lit("'"), texts)).otherwise(texts))
+
+
+def _write_parquet(pages: Iterator[pl.DataFrame], output: Path) -> None:
+    """Streamed, so that memory does not grow with the number of contacts."""
+
+    def scan(
+        columns: list[str] | None, _predicate: pl.Expr | None, _rows: int | None, _batch: int | None
+    ) -> Iterator[pl.DataFrame]:
+        for page in pages:
+            yield page if columns is None else page.select(columns)
+
+    register_io_source(scan, schema=reports.EXPORT).sink_parquet(output)

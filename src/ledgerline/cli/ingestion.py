@@ -1,0 +1,218 @@
+"""Commands that run the ingestion and tell of its runs: demo, sample, ingest, runs, rejects."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from ledgerline.app import App
+from ledgerline.cli import show
+from ledgerline.cli.opened import opened
+from ledgerline.databases import reports, runs
+from ledgerline.databases.database import Database
+from ledgerline.databases.runs import Run
+from ledgerline.documents import reject_document, run_document
+from ledgerline.errors import UsageError
+from ledgerline.ingest.run import Cancel
+from ledgerline.settings import load_settings
+from ledgerline.sources.sample_database import write_sample
+from ledgerline.url import Engine, parse_url
+
+_DEMO_ROWS = 10_000
+_DEMO_SEED = 1
+_DEMO_SETTINGS = {
+    "DATABASE_URL": "sqlite:///data/demo-main.db",
+    "INVOICE_DATABASE_URL": "sqlite:///data/demo-invoice.db",
+}
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (demo, sample, ingest, list_runs, rejects):
+        name = {"list_runs": "runs"}.get(command.__name__, command.__name__)
+        app.command(name)(command)
+
+
+def demo() -> None:
+    """Ingest a sample invoice database of 10,000 messy contacts, and show what became of it.
+
+    Everything is under ./data; your own settings are not used.
+    """
+    settings = load_settings({**_DEMO_SETTINGS, "ENVIRONMENT": "development"}, folder=Path("data"))
+    invoice = Path(settings.invoice.url.database)
+    if not invoice.exists():
+        _write_sample_file(invoice)
+    with opened(settings, quiet=True) as app:
+        known = _is_known(app)
+        run = _ingest(app, quiet=False)
+        _report(app, run)
+        show.next_steps(
+            [
+                ("ledgerline init", "point Ledgerline at your own databases"),
+                ("ledgerline ingest", "bring your contacts over"),
+                *([] if known else [("make demo", "once more: nothing has changed, so nothing is written")]),
+            ]
+        )
+
+
+def _is_known(app: App) -> bool:
+    app.prepare()
+    return bool(runs.latest(app.main, limit=1))
+
+
+def _write_sample_file(invoice: Path) -> None:
+    """Under another name until it is whole, so that an interrupted demo leaves no half of a sample."""
+    settings = load_settings(_DEMO_SETTINGS, folder=Path("data"))
+    invoice.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = invoice.with_suffix(".unfinished")
+    unfinished.unlink(missing_ok=True)
+    database = Database(parse_url(f"sqlite:///{unfinished.as_posix()}"))
+    with show.filling("Write a sample", _DEMO_ROWS, quiet=False) as done:
+        write_sample(database, settings.invoice_table, _DEMO_ROWS, _DEMO_SEED, done)
+    database.close()
+    unfinished.replace(invoice)
+
+
+def sample(
+    url: Annotated[str, typer.Argument(help="Where to write it, for example sqlite:///data/invoice.db")],
+    rows: Annotated[int, typer.Option(min=1, help="How many contacts.")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same rows.")] = 1,
+) -> None:
+    """Write a sample invoice database: messy contacts, their customers, and the truth of who each row is."""
+    settings = load_settings()
+    parsed = parse_url(url)
+    if parsed.engine is Engine.SQLITE:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    database = Database(parsed)
+    try:
+        with show.filling("Write a sample", rows, quiet=False) as done:
+            write_sample(database, settings.invoice_table, rows, seed, done)
+    finally:
+        database.close()
+    show.out.print(f"{rows:,} contacts written to {escape(parsed.render())} (truth in the table sample_truth).")
+
+
+def ingest(json: Json = False) -> None:
+    """Bring what is new in the invoice database into the main database.
+
+    Ctrl-C stops it after the partition at hand; nothing is half done, and the next run goes on from there.
+    """
+    with opened(quiet=json) as app:
+        run = _ingest(app, quiet=json)
+        if json:
+            show.print_json(run_document(run))
+            return
+        _report(app, run)
+        show.next_steps(
+            [
+                (f"ledgerline rejects {run.id}", "each rejected row, with its reasons and raw values"),
+                ("ledgerline export contacts", "the contacts, as NDJSON, CSV or Parquet"),
+            ]
+        )
+
+
+def _ingest(app: App, *, quiet: bool) -> Run:
+    with _stopped_by_signals() as cancel, show.progress_shown(quiet=quiet) as watcher:
+        return app.ingest(watcher, cancel)
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[Cancel]:
+    """Ctrl-C (and SIGTERM) ask the run to stop; a second Ctrl-C stops at once."""
+    cancel = Cancel()
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        show.err.print("Stopping after the partition at hand …")
+        cancel.request()
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield cancel
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _report(app: App, run: Run) -> None:
+    seconds = (run.finished_at - run.started_at).total_seconds() if run.finished_at else 0.0
+    rate = run.counts["fetched"] / seconds if seconds else 0.0
+    show.out.print()
+    show.out.print(f"[bold]Run {run.id}[/] [green]{run.status}[/] in {seconds:.1f} s ({rate:,.0f} rows/s)\n")
+    show.account(run)
+    wrote = sum(run.counts[name] for name in ("inserted", "updated", "merged", "withdrawn", "vanished"))
+    if not wrote:
+        show.out.print("\nNothing has changed since the last run, so nothing was written but this account.\n")
+        return
+    show.out.print()
+    show.rejects(reports.reject_reasons(app.main, run.source_system))
+    show.out.print()
+    show.examples(reports.cleaned_examples(app.main, run.id, 3))
+    show.out.print()
+    show.merges(reports.merged_examples(app.main, run.id, 3))
+    show.out.print()
+
+
+def list_runs(
+    json: Json = False,
+    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20,
+) -> None:
+    """The history of runs, the newest first."""
+    with opened(quiet=json) as app:
+        app.prepare()
+        found = [(run, runs.progress(app.main, run.id)) for run in runs.latest(app.main, limit)]
+    if json:
+        show.print_json([run_document(run, progress) for run, progress in found])
+        return
+    if not found:
+        show.out.print("No runs yet. Start one with: ledgerline ingest")
+        return
+    table = Table(box=None, padding=(0, 2))
+    for heading in ("run", "kind", "status", "started (UTC)", "seconds"):
+        table.add_column(heading)
+    for name in ("fetched", "inserted", "updated", "merged", "rejected", "withdrawn", "vanished"):
+        table.add_column(name, justify="right")
+    for run, _ in found:
+        table.add_row(*_run_row(run))
+    show.out.print(table)
+
+
+def _run_row(run: Run) -> list[str]:
+    style = {"succeeded": "green", "failed": "red"}.get(run.status, "yellow")
+    seconds = f"{(run.finished_at - run.started_at).total_seconds():.1f}" if run.finished_at else "–"
+    names = ("fetched", "inserted", "updated", "merged", "rejected", "withdrawn", "vanished")
+    return [
+        str(run.id),
+        run.kind,
+        f"[{style}]{run.status}[/]",
+        f"{run.started_at:%Y-%m-%d %H:%M:%S}",
+        seconds,
+        *(f"{run.counts[name]:,}" for name in names),
+    ]
+
+
+def rejects(
+    run_id: Annotated[int, typer.Argument(metavar="RUN", help="The run's number, see: ledgerline runs")],
+    json: Json = False,
+    limit: Annotated[int, typer.Option(min=1, help="How many to show of each reason.")] = 5,
+) -> None:
+    """The rows that a run rejected: grouped by reason with examples, or all of them as --json (a line each)."""
+    with opened(quiet=json) as app:
+        app.prepare()
+        if runs.get(app.main, run_id) is None:
+            raise UsageError(f"There is no run {run_id}.", hint="See: ledgerline runs")
+        documents = (reject_document(row) for row in reports.open_rejects(app.main, run_id))
+        if json:
+            for document in documents:
+                show.print_json(document)
+            return
+        show.reject_groups(documents, limit)

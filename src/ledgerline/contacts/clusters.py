@@ -1,0 +1,210 @@
+"""Pairs that are one person → clusters, each record with the reason why it is in its own.
+
+Merging pairs are joined. A chain A–B–C in which A and C clearly disagree is cut where names agree but loosely
+(initials, one word), the weakest link first.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import astuple, dataclass, fields
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from scipy.sparse import coo_array  # type: ignore[import-untyped]
+from scipy.sparse.csgraph import (  # type: ignore[import-untyped]
+    breadth_first_order,
+    connected_components,
+    minimum_spanning_tree,
+)
+
+from ledgerline.contacts.agreement import LOOSE, RENAMED, SAME, Names
+from ledgerline.contacts.blocks import Candidates, Codes, Flags, Ints, all_pairs, starts
+from ledgerline.contacts.keys import FULL_NAME
+
+Ends: TypeAlias = tuple[Ints, Ints]  # of pairs: left and right, or one and other
+
+IDENTITY = 100  # the score of what is known to be one contact
+_LARGEST_CLUSTER = 64
+_IS_LOOSE = np.isin(np.arange(SAME + 1), LOOSE)
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Pairs of rows (left < right), distinct and sorted; what they share, how the names agree, the points."""
+
+    left: Ints
+    right: Ints
+    shared: npt.NDArray[np.int16]
+    agreement: Codes
+    score: Ints
+
+    def only(self, chosen: Flags | Ints) -> Pairs:
+        return Pairs(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+
+def join_pairs(merging: Pairs, contact: Ints, candidates: Candidates, names: Names, apart: Ends) -> Pairs:
+    """The pairs by which rows are joined, so that no cluster holds two names that clearly disagree.
+
+    contact  of each row the first row that is known to be of the same contact
+    apart    pairs of rows that are two people
+    """
+    edges = _together(_identities(contact), merging)
+    return edges.only(_without_conflicts(edges, contact, candidates, names, apart))
+
+
+def _identities(contact: Ints) -> Pairs:
+    """What is known to be one contact, each row with the first."""
+    right = np.flatnonzero(contact != np.arange(len(contact)))
+    nothing = np.zeros(len(right), np.int16)
+    return Pairs(contact[right], right, nothing, nothing.astype(np.int8), np.full(len(right), IDENTITY))
+
+
+def _together(identities: Pairs, merging: Pairs) -> Pairs:
+    """Both, each pair once; an identity stands before other evidence."""
+    pairs = Pairs(*(np.concatenate(both) for both in zip(astuple(identities), astuple(merging), strict=True)))
+    _, first = np.unique(pairs.left << 32 | pairs.right, return_index=True)
+    return pairs.only(first)
+
+
+def components(left: Ints, right: Ints, size: int) -> tuple[Ints, Ints]:
+    """The component of each of `size` nodes, and the first node of each component."""
+    links = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(size, size))
+    count, label = connected_components(links, directed=False)
+    first = np.zeros(count, np.int64)
+    first[label[::-1]] = np.arange(size)[::-1]  # what is written last stays
+    return label, first
+
+
+def labels_of(edges: Pairs, size: int) -> Ints:
+    """The cluster of each row: the smallest row of it."""
+    label, first = components(edges.left, edges.right, size)
+    return first[label]
+
+
+def _without_conflicts(
+    edges: Pairs, contact: Ints, candidates: Candidates, names: Names, apart: Ends
+) -> Flags:
+    """Which edges to keep. What is known to be one contact counts as one, whatever its names."""
+    labels = labels_of(edges, len(contact))
+    kept = _possible(edges, labels)
+    left, right = _conflicts(edges, labels, contact, candidates, names)
+    together = labels[apart[0]] == labels[apart[1]]
+    sworn = contact[apart[0][together]], contact[apart[1][together]]
+    in_conflict = np.zeros(len(labels), bool)
+    in_conflict[labels[np.concatenate([left, sworn[0]])]] = True
+    suspects = np.flatnonzero(kept & in_conflict[labels[edges.left]])
+    kept[suspects] = _cut_weakest(edges.only(suspects), contact, _enemies(left, right), _enemies(*sworn))
+    return kept
+
+
+def _possible(edges: Pairs, labels: Ints) -> Flags:
+    """Nobody has more than `_LARGEST_CLUSTER` records under different names: beyond that equal ones join."""
+    possible: Flags = np.bincount(labels)[labels[edges.left]] <= _LARGEST_CLUSTER
+    possible |= (edges.agreement == SAME) | (edges.score == IDENTITY)
+    return possible
+
+
+def _conflicts(
+    edges: Pairs, labels: Ints, contact: Ints, candidates: Candidates, names: Names
+) -> tuple[Ints, Ints]:
+    """The pairs of contacts of one cluster whose names clearly disagree, and that nothing joins directly.
+
+    Only of clusters that hold a loose agreement: nothing else will be cut.
+    """
+    is_doubtful = np.zeros(len(labels), bool)
+    is_doubtful[labels[edges.left[_IS_LOOSE[edges.agreement]]]] = True
+    rows = np.flatnonzero(is_doubtful[labels] & (candidates.name != 0))
+    rows = rows[np.argsort(labels[rows], kind="stable")]
+    start = starts(labels[rows])
+    size = np.diff(start)
+    checked = (size > 2) & (size <= _LARGEST_CLUSTER)  # two were compared already
+    one, other, _ = all_pairs(start[:-1][checked], size[checked])
+    left, right = rows[one], rows[other]
+    full = (candidates.traits[left] & FULL_NAME) > 0
+    agrees = names.agreement(candidates.name[left], candidates.name[right], full) > RENAMED
+    pairs = _codes(contact[left], contact[right])
+    joined = np.concatenate([pairs[agrees], _codes(contact[edges.left], contact[edges.right])])
+    conflicts = np.setdiff1d(pairs[~agrees], joined)
+    return conflicts >> 32, conflicts & 0xFFFFFFFF
+
+
+def _codes(one: Ints, other: Ints) -> Ints:
+    """A pair of rows as one number, whichever comes first."""
+    return np.minimum(one, other) << 32 | np.maximum(one, other)
+
+
+def _enemies(left: Ints, right: Ints) -> dict[int, set[int]]:
+    enemies: dict[int, set[int]] = defaultdict(set)
+    for one, other in zip(left.tolist(), right.tolist(), strict=True):
+        enemies[one].add(other)
+        enemies[other].add(one)
+    return enemies
+
+
+def _cut_weakest(
+    edges: Pairs, contact: Ints, rivals: dict[int, set[int]], sworn: dict[int, set[int]]
+) -> Flags:
+    """Join the strongest edges first; refuse what joins sworn enemies, or rivals by a loose agreement.
+
+    Row by row in Python: only the clusters in which something conflicts come here, a few in a thousand.
+    """
+    ends = contact[edges.left].tolist(), contact[edges.right].tolist()
+    loose = _IS_LOOSE[edges.agreement]
+    cluster = {end: {end} for end in {*ends[0], *ends[1]}}
+    kept = np.ones(len(edges.left), bool)
+    for edge in np.lexsort((edges.right, edges.left, -edges.score)).tolist():
+        one, other = cluster[ends[0][edge]], cluster[ends[1][edge]]
+        if one is other:
+            continue
+        if _fight(one, other, sworn) or (loose[edge] and _fight(one, other, rivals)):
+            kept[edge] = False
+            continue
+        one |= other
+        cluster.update(dict.fromkeys(other, one))
+    return kept
+
+
+def _fight(one: set[int], other: set[int], enemies: dict[int, set[int]]) -> bool:
+    return any(not other.isdisjoint(enemies.get(member, ())) for member in one)
+
+
+def explain(edges: Pairs, rules: pl.Series, candidates: Candidates) -> pl.DataFrame:
+    """[record, cluster, rule, partner, score]: every record joins through the strongest path to the first.
+
+    rules  the rule of each edge
+    """
+    inside = np.zeros(len(candidates.record), bool)
+    inside[edges.left] = inside[edges.right] = True
+    rows, number = np.flatnonzero(inside), np.cumsum(inside) - 1
+    founder, partner = _strongest_paths(number[edges.left], number[edges.right], edges.score, len(rows))
+    first = founder == np.arange(len(rows))
+    partner = rows[np.where(first, founder, partner)]
+    edge = np.searchsorted(edges.left << 32 | edges.right, _codes(rows, partner))  # the edges are sorted
+    edge[first] = 0
+    ids = candidates.record
+    return pl.DataFrame(
+        {
+            "record": ids[rows],
+            "cluster": ids[rows[founder]],
+            "rule": rules.gather(edge),
+            "partner": ids[partner],
+            "score": edges.score[edge],
+            "first": first,
+        }
+    ).select("record", "cluster", pl.when(~pl.col("first")).then(pl.col("rule", "partner", "score")))
+
+
+def _strongest_paths(left: Ints, right: Ints, score: Ints, size: int) -> Ends:
+    """For each node the first of its component, and the next node on the strongest path to it."""
+    label, first = components(left, right, size)
+    root = np.full(len(first), size)  # one node beyond all, tied to every founder: one search finds all paths
+    distance = np.concatenate([IDENTITY + 2 - score, np.ones(len(first), np.int64)])
+    graph = coo_array(
+        (distance, (np.concatenate([left, root]), np.concatenate([right, first]))), shape=(size + 1, size + 1)
+    )
+    tree = minimum_spanning_tree(graph.tocsr())
+    _, partner = breadth_first_order(tree, size, directed=False)
+    return first[label], partner[:size].astype(np.int64)

@@ -1,0 +1,291 @@
+"""Names of people, as they should be read and as they are matched.
+
+A name is never split into parts, reordered or translated. What is repaired: characters, spaces and
+stray punctuation; the case, only where all letters are upper or all are lower case; and a leading
+honorific, which moves to a column of its own.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from typing import Final, NamedTuple
+
+import polars as pl
+
+from ledgerline.contacts.model import Reason
+from ledgerline.contacts.texts import (
+    LETTERS,
+    PLACEHOLDER,
+    READ_LIMIT,
+    by_distinct,
+    change_case,
+    decode_ascii,
+    decode_ascii_column,
+    fold,
+    folds_to,
+    join_reasons,
+    read_text,
+    says_nothing,
+    shows_mojibake,
+    stitch,
+)
+
+NAME_LIMIT: Final = 200  # characters
+
+_SCHEMA: Final = pl.Schema({"name": pl.String, "honorific": pl.String, "name_reasons": pl.String})
+
+# Beside the placeholders of all fields: words that name nobody, and an honorific without a name.
+_NOBODY: Final = (
+    "abc[a-z]?|abcxyz|xyz|noname|nocontact(?:person)?|anonymous|anyone|someone|unnamed|username|fullname"
+    "|name|contact|contactname|contactperson|customer|customername|firstname(?:lastname)?"
+    "|tester|testing|test(?:user|name|person|customer|contact)[0-9]*"
+    "|mr|mrs|ms|miss|mx|dr|prof|shri|smt|sir|madam|sirmadam|mrmrs|"
+) + "|".join(f"{letter}{{3,}}" for letter in string.ascii_lowercase)
+_NAMES_NOBODY: Final = re.compile(_NOBODY)
+_BLANKS: Final = re.compile(r"[-‐-―._/,*\s]+")  # a dash or dots where a name should be
+
+# Titles that are no given names: they count without a dot too.
+_TITLES: Final = "mr|mrs|ms|miss|mx|dr|prof|shri|smt|sushri|er|adv|advocate|capt|lt|maj|brig|cdr|rev|messrs"
+# Also given names: a dot or two further words must follow ('Kumari Asha Devi', not 'Col Needham').
+_TITLES_OR_NAMES: Final = "kumari|kum|col|gen|hon"
+# Mostly given names: a dot and two further words must follow ('Sri. Ravi Kumar', not 'Sri Devi').
+# 'Md' is never a title here: 'Md. Rafiqul Islam' is Mohammed.
+_NAMES_OR_TITLES: Final = "sri|shree"
+_HONORIFIC: Final = re.compile(
+    rf"""(?: (?P<couple> (?i:mr\.?\ ?(?:&|/|and\ )\ ?(?:mrs|ms)) ) (?:\ ?\.\ ?|\ )
+        | (?P<title> (?i:{_TITLES}) ) (?:\ ?\.\ ?|\ )
+        | (?P<either> (?i:{_TITLES_OR_NAMES}) ) (?:\ ?\.\ ?|\ (?=\S+\ \S))
+        | (?P<dotted> (?i:{_NAMES_OR_TITLES}) ) \ ?\.\ ?(?=\S+\ \S)
+        | (?P<capital> C[AS] | (?i:c[as])(?=\ ?\.) ) (?:\ ?\.\ ?|\ )
+        ) (?=[^\W\d_])""",
+    re.VERBOSE,
+)
+
+_EDGES: Final = ' ,;:._-‐‑‒–—―*"“”„«»'
+_INITIALS: Final = re.compile(r"(?:^|[\s.])[^\W\d_]$")  # the last word is an initial, whose dot stays
+
+# Inside a name these stay lower case; as its first or last word they do not.
+_PARTICLES: Final = "van|von|zu|der|den|de|del|della|di|da|das|dos|du|la|las|los|bin|bint|ibn|ter|ten"
+_JOINED_PARTICLES: Final = (
+    "al|el|ul|ur|ud|us|de|la|du|van|der|den|von|bin"  # between hyphens: 'Zia-ur-Rehman'
+)
+_NUMERALS: Final = "ii|iii|iv|vii|viii"  # as last word; 'vi' is a name
+_MC: Final = "mc[a-z]{2,}"
+_MAC: Final = (
+    "mac(?:alister|arthur|askill|aulay|donald|donnell|dougall|duff|farlane|gregor|innes|intosh|intyre|iver"
+    "|kenna|kenzie|kinnon|lachlan|laren|lean|leod|millan|nab|nair|namara|naughton|neil|niven|phail|pherson"
+    "|quarrie|rae|tavish)"
+)
+# Two or three consonants are initials ('RK Sharma'), but for these.
+_CONSONANTS: Final = "[bcdfghjklmnpqrstvwxz]{2,3}"
+_CONSONANT_WORDS: Final = "md|mhd|ng|hng|sng|jr|sr|st|mr|mrs|ms|dr|smt|bhd|ltd|pvt"
+
+_PARTICLE_WORDS: Final = frozenset(_PARTICLES.split("|"))
+_JOINED_PARTICLE_WORDS: Final = frozenset(_JOINED_PARTICLES.split("|"))
+_NUMERAL_WORDS: Final = frozenset(_NUMERALS.split("|"))
+_ALL_CAPITALS: Final = re.compile(rf"(?!(?:{_CONSONANT_WORDS})$){_CONSONANTS}")
+_SCOTTISH: Final = re.compile(rf"(?:{_MC}|{_MAC})")
+
+# Columnar. Mixed case in printable ASCII with single spaces, from a capital to a letter or an initial:
+# `clean_name` leaves it as it is, unless it begins like `_MAY_BE_TITLE` or names nobody.
+_MIXED_CASE: Final = r"^[A-Z](?: ?[!-~])*?[a-z](?:(?: ?[!-~])*?(?:[A-Za-z0-9)]|[ .][A-Z]\.))?$"
+_MAY_BE_TITLE: Final = rf"^(?i-u:(?:{_TITLES}|{_TITLES_OR_NAMES}|{_NAMES_OR_TITLES}|ca|cs|and)[ .&/])"
+_COMMON_TITLE: Final = r"^(?i-u:(mr|mrs|ms|miss|dr|prof|shri|smt))(?:\. ?| )"
+_STRAY_END: Final = "([A-Za-z]{2})[ .,]+$"
+_ONE_CASE: Final = r"^(?:(?:[A-Z]\. ?)*[A-Z]+(?: [A-Z]+)*|(?:[a-z]\. ?)*[a-z]+(?: [a-z]+)*)$"
+_CASE_IS_SPECIAL: Final = rf"(?:^|[ .])(?:{_MC}|{_MAC}|{_PARTICLES}|{_NUMERALS}|{_CONSONANTS})(?: |$)"
+
+
+class CleanName(NamedTuple):
+    """A name fit to be shown, or None and the reason."""
+
+    name: str | None
+    honorific: str | None = None
+    reasons: tuple[Reason, ...] = ()
+
+
+def clean_name(raw: str | None) -> CleanName:
+    """The name in `raw`, without its honorific. No reason is given for an empty one.
+
+    Honorifics come without dots, in title case ('Mr', 'Lt Col', 'Mr & Mrs'). 'Sri' is one only with a
+    dot and two further words behind it, 'Kumari' and 'Col' only with either; 'CA' and 'CS' in capitals
+    or with a dot; 'Md' never.
+    """
+    text, repaired, too_long = read_text(raw, READ_LIMIT)
+    honorific, name = _split_honorific(_trim(text))
+    name = change_case(name, _in_title_case)
+    if too_long or len(name) > NAME_LIMIT:
+        return CleanName(None, reasons=(Reason.NAME_TOO_LONG,))
+    if not text:
+        return CleanName(None)
+    if reason := _names_nobody(name or text):
+        return CleanName(None, reasons=(reason,))
+    return CleanName(name, honorific, (Reason.TEXT_REPAIRED,) if repaired else ())
+
+
+def clean_name_column(values: pl.Series) -> pl.DataFrame:
+    """`clean_name` of each row: `name`, `honorific`, `name_reasons` (joined, or null)."""
+    is_plain = values.to_frame("raw").select(_is_plain(pl.col("raw"))).to_series().fill_null(value=True)
+    plain = values.filter(is_plain)
+    return stitch(_unchanged(plain), _clean_rest(values.filter(~is_plain)), is_plain)
+
+
+def match_name(name: str) -> str:
+    """Key to match a clean name by, never to be shown: its words in ASCII, folded, sorted.
+
+    Empty when nothing of the name can be written in ASCII.
+    """
+    return _sorted_words(decode_ascii(name).casefold())
+
+
+def match_name_column(names: pl.Series) -> pl.Series:
+    """`match_name` of each row; null stays null."""
+    return _sort_words_column(decode_ascii_column(names).str.to_lowercase()).alias("match_name")
+
+
+def _split_honorific(text: str) -> tuple[str | None, str]:
+    found = []
+    while title := _HONORIFIC.match(text):
+        found.append(_show_title(title))
+        text = text[title.end() :]
+    return " ".join(found) or None, text
+
+
+def _show_title(title: re.Match[str]) -> str:
+    if title["couple"]:
+        return "Mr & Mrs"
+    word = str(title[title.lastgroup or 0])
+    return word.upper() if title["capital"] else word.capitalize()
+
+
+def _trim(text: str) -> str:
+    """Without stray punctuation at the ends; the dot of a last initial stays ('Ravi K.')."""
+    bare = text.strip(_EDGES)
+    while len(bare) > 1 and bare[0] == bare[-1] == "'":
+        bare = bare[1:-1].strip(_EDGES)
+    if f"{bare}." in text and _INITIALS.search(bare):
+        return f"{bare}."
+    return text if shows_mojibake(bare) else bare  # cut in two, a sign may look like mojibake
+
+
+def _names_nobody(text: str) -> Reason | None:
+    if says_nothing(text) and (fold(text) or _BLANKS.fullmatch(text)):
+        return Reason.NAME_PLACEHOLDER
+    if _NAMES_NOBODY.fullmatch(fold(text)):
+        return Reason.NAME_PLACEHOLDER
+    return None if any(map(str.isalpha, text)) else Reason.NAME_WITHOUT_LETTERS
+
+
+def _in_title_case(text: str) -> str:
+    """Lower-case `text` as a name is written: "sean o'brien iii" becomes "Sean O'Brien III"."""
+    words = text.split(" ")
+    last = len(words) - 1
+    return " ".join(_case_word(word, is_first=i == 0, is_last=i == last) for i, word in enumerate(words))
+
+
+def _case_word(word: str, *, is_first: bool, is_last: bool) -> str:
+    if is_last and not is_first and word in _NUMERAL_WORDS:
+        return word.upper()
+    if word in _PARTICLE_WORDS and not (is_first or is_last):
+        return word
+    parts = word.split("-")
+    return "-".join(
+        part
+        if part in _JOINED_PARTICLE_WORDS and i < len(parts) - 1 and not (is_first and i == 0)
+        else LETTERS.sub(_case_letters, part)
+        for i, part in enumerate(parts)
+    )
+
+
+def _case_letters(match: re.Match[str]) -> str:
+    letters = match[0]
+    if _ALL_CAPITALS.fullmatch(letters):
+        return letters.upper()
+    if letters[1:2] in {"'", "’"}:  # O'Brien, D'Souza
+        return letters[0].upper() + letters[1] + letters[2:].capitalize()
+    if _SCOTTISH.fullmatch(letters):
+        prefix = 2 if letters.startswith("mc") else 3
+        return letters[:prefix].capitalize() + letters[prefix:].capitalize()
+    return letters.capitalize()
+
+
+def _is_plain(text: pl.Expr) -> pl.Expr:
+    """Rows that `clean_name` leaves as they are."""
+    return (
+        text.str.contains(_MIXED_CASE)
+        & (text.str.len_bytes() <= NAME_LIMIT)
+        & ~text.str.contains(_MAY_BE_TITLE)
+        & ~folds_to(text, f"{PLACEHOLDER}|{_NOBODY}")
+    )
+
+
+def _unchanged(names: pl.Series) -> pl.DataFrame:
+    null = pl.lit(None, dtype=pl.String)
+    return names.to_frame("name").with_columns(honorific=null, name_reasons=null)
+
+
+def _clean_rest(values: pl.Series) -> pl.DataFrame:
+    """What is common (blanks, one title, upper or lower case) in columns, all else by `clean_name`."""
+    tidied = pl.col("raw").str.strip_chars(" ").str.replace_all(" {2,}", " ").str.replace(_STRAY_END, "${1}")
+    lower = pl.col("untitled").str.to_lowercase()
+    can_be_cased = pl.col("untitled").str.contains(_ONE_CASE) & ~lower.str.contains(_CASE_IS_SPECIAL)
+    repaired = (
+        values.to_frame("raw")
+        .lazy()
+        .with_columns(tidied.alias("text"))
+        .with_columns(
+            pl.col("text").str.extract(_COMMON_TITLE).str.to_titlecase().alias("honorific"),
+            pl.col("text").str.replace(_COMMON_TITLE, "").alias("untitled"),
+        )
+        .with_columns(
+            pl.when(can_be_cased).then(lower.str.to_titlecase()).otherwise("untitled").alias("name"),
+            pl.lit(None, dtype=pl.String).alias("name_reasons"),
+        )
+        .with_columns(is_settled=_is_plain(pl.col("name")) & (pl.col("raw").str.len_bytes() <= READ_LIMIT))
+        .collect()
+    )
+    is_settled = repaired["is_settled"].fill_null(value=False)
+    settled = repaired.filter(is_settled).select(_SCHEMA.names())
+    return stitch(settled, by_distinct(values.filter(~is_settled), _clean_to_row, _SCHEMA), is_settled)
+
+
+def _clean_to_row(raw: str | None) -> tuple[str | None, str | None, str | None]:
+    name, honorific, reasons = clean_name(raw)
+    return name, honorific, join_reasons(reasons)
+
+
+def _sorted_words(text: str) -> str:
+    return " ".join(sorted(re.sub(r"[^0-9a-z]+", " ", text.replace("'", "")).split()))
+
+
+def _sort_words_column(texts: pl.Series) -> pl.Series:
+    """`_sorted_words` of lower-case ASCII rows. Sorting lists is slow, so up to three words are compared."""
+    words = pl.col("text").str.replace_all("'", "", literal=True).str.replace_all("[^0-9a-z]+", " ")
+    frame = (
+        texts.to_frame("text")
+        .select(words.str.strip_chars(" "))
+        .with_columns(pl.col("text").str.split_exact(" ", 3).alias("words"))
+        .unnest("words")
+        .select("text", _sorted_triple().alias("key"), pl.col("field_3").is_null().alias("is_short"))
+    )
+    is_short = frame["is_short"]
+    longer = frame.filter(~is_short)["text"]
+    sorted_longer = by_distinct(
+        longer, lambda text: (_sorted_words(text or ""),), pl.Schema({"key": pl.String})
+    )
+    return stitch(frame.filter(is_short).select("key"), sorted_longer, is_short)["key"]
+
+
+def _sorted_triple() -> pl.Expr:
+    first, second, third = (pl.col(f"field_{i}") for i in range(3))
+    low, high = pl.min_horizontal(first, second), pl.max_horizontal(first, second)
+    middle = pl.max_horizontal(low, pl.min_horizontal(high, third))
+    triple = (pl.min_horizontal(low, third), middle, pl.max_horizontal(high, third))
+    return (
+        pl.when(second.is_null())
+        .then("text")
+        .when(third.is_null())
+        .then(pl.concat_str(low, high, separator=" "))
+        .otherwise(pl.concat_str(*triple, separator=" "))
+    )

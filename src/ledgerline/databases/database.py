@@ -1,0 +1,114 @@
+"""One database: its pool, its readers, its transactions. Main and invoice are two instances."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+
+from ledgerline.databases.engines import Limits, Load, Reader, render, server_for
+from ledgerline.url import DatabaseUrl
+
+
+class Database:
+    """A database and how to reach it. Threads may share it; connections are made when first needed.
+
+    Every method raises errors of `ledgerline.errors`, never a driver's own.
+    """
+
+    def __init__(self, url: DatabaseUrl, limits: Limits | None = None, *, read_only: bool = False) -> None:
+        self.url = url
+        self.limits = limits or Limits()
+        self.read_only = read_only
+        self.server = server_for(url.engine)
+        self.engine = self.server.create_engine(url, self.limits, read_only=read_only)
+        self._readers = threading.local()
+        self._open_readers: list[Reader] = []
+
+    @contextmanager
+    def connect(self) -> Iterator[sa.Connection]:
+        """A connection whose statements commit one by one."""
+        with self._explained(), self.engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def begin(self, loads: Sequence[Load] = ()) -> Iterator[sa.Connection]:
+        """A transaction, at whose beginning these frames are loaded into these tables."""
+        if self.read_only:
+            raise AssertionError("The invoice database is never written.")
+        with self._explained(), self.server.begin_loaded(self.engine, loads) as connection:
+            yield connection
+
+    @contextmanager
+    def begin_activity(self) -> Iterator[sa.Connection]:
+        """A short transaction on the tables of `schema.activity`, possible while a long one writes.
+
+        SQLite has one writer a file, so there these tables have a file beside the main one.
+        """
+        with self._explained(), self.server.activity_engine(self.url, self.engine, self.limits).begin() as connection:
+            yield connection
+
+    def read(self, query: sa.SelectBase) -> pl.DataFrame:
+        """The rows of a query as a frame, over this thread's own bulk-reading connection."""
+        with self._explained():
+            return _with_types(self._reader().read(render(query, self.server.dialect)), query)
+
+    def _reader(self) -> Reader:
+        reader: Reader | None = getattr(self._readers, "reader", None)
+        if reader is None:
+            reader = self.server.open_reader(self.url, self.engine, self.limits, read_only=self.read_only)
+            self._readers.reader = reader
+            self._open_readers.append(reader)
+        return reader
+
+    def has_table(self, name: str, schema: str | None = None) -> bool:
+        with self.connect() as connection:
+            return sa.inspect(connection).has_table(name, schema=schema)
+
+    def columns(self, name: str, schema: str | None = None) -> dict[str, Any]:
+        """The columns of a table: name → SQLAlchemy's description of it."""
+        with self.connect() as connection:
+            described = sa.inspect(connection).get_columns(name, schema=schema)
+            return {column["name"]: column for column in described}
+
+    def close(self) -> None:
+        """Close all connections; the next use opens new ones."""
+        while self._open_readers:
+            self._open_readers.pop().close()
+        self._readers = threading.local()
+        self.engine.dispose()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
+            raise self.server.explain(error, self.url) from error
+        except Exception as error:
+            if type(error).__module__.startswith(("adbc_driver", "sqlite3", "psycopg", "mssql_python", "pymysql")):
+                raise self.server.explain(error, self.url) from error
+            raise
+
+
+_DTYPES: tuple[tuple[type[sa.types.TypeEngine[Any]], type[pl.DataType]], ...] = (
+    (sa.Integer, pl.Int64),
+    (sa.Float, pl.Float64),
+    (sa.Boolean, pl.Boolean),
+    (sa.String, pl.String),
+)
+
+
+def _with_types(frame: pl.DataFrame, query: sa.SelectBase) -> pl.DataFrame:
+    """A column without any value has no type of its own on SQLite; it gets that of the statement."""
+    typeless = [
+        pl.col(name).cast(dtype)
+        for name, column in zip(frame.columns, query.selected_columns, strict=True)
+        if frame.schema[name] == pl.Null
+        for kind, dtype in _DTYPES
+        if isinstance(column.type, kind)
+    ]
+    return frame.with_columns(typeless)

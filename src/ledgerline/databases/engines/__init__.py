@@ -1,0 +1,140 @@
+"""All that differs between database servers, behind one protocol; one file each.
+
+Everything above speaks SQLAlchemy Core and Polars. What a server does its own way is here: how to
+connect, how rows come out as Arrow and go in in bulk, what its errors mean.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import polars as pl
+import sqlalchemy as sa
+
+from ledgerline.errors import DriverMissing, LedgerlineError
+from ledgerline.url import DatabaseUrl, Engine
+
+Load = tuple[sa.Table, pl.DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many connections, and for how long (milliseconds)."""
+
+    connections: int = 10
+    acquire_ms: int = 60_000
+    statement_ms: int = 60_000
+
+
+class Reader(Protocol):
+    """One read-only connection from which query results come as frames."""
+
+    def read(self, sql: str) -> pl.DataFrame: ...
+
+    def close(self) -> None: ...
+
+
+class Server(Protocol):
+    """One kind of database server."""
+
+    engine: Engine
+    dialect: sa.Dialect
+    """For rendering statements that a driver of its own (Arrow) executes."""
+
+    def create_engine(self, url: DatabaseUrl, limits: Limits, *, read_only: bool) -> sa.Engine:
+        """A pool of connections; `read_only`: every session refuses writes as far as the server can."""
+
+    def open_reader(self, url: DatabaseUrl, engine: sa.Engine, limits: Limits, *, read_only: bool) -> Reader:
+        """A connection for bulk reading; `engine` and `read_only` as made by `create_engine`."""
+
+    def begin_loaded(
+        self, engine: sa.Engine, loads: Sequence[Load]
+    ) -> AbstractContextManager[sa.Connection]:
+        """A transaction that begins with these frames loaded into these tables.
+
+        Rows and whatever else the transaction does commit together or not at all. A column that the
+        frame does not have gets its default.
+        """
+
+    def activity_engine(self, url: DatabaseUrl, engine: sa.Engine, limits: Limits) -> sa.Engine:
+        """Where `schema.activity` is: `engine` itself where writers do not exclude each other."""
+
+    def as_text(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """The column read as text, whatever its type, so that no value can fail the reading."""
+
+    def explain(self, error: Exception, url: DatabaseUrl) -> LedgerlineError:
+        """What a driver's error means, without its text's secrets; what nobody knows is a DatabaseError."""
+
+    def estimate_rows(self, connection: sa.Connection, table: str, schema: str | None) -> int | None:
+        """The server's own estimate, without a scan; None where it has none."""
+
+    def unindexed(
+        self, connection: sa.Connection, tables: Sequence[sa.Table]
+    ) -> AbstractContextManager[None]:
+        """Empty tables without their indexes while they are filled: built afterwards they cost a quarter."""
+
+    def analyze(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
+        """Tell the planner about tables that were just filled."""
+
+
+_MODULES = {
+    Engine.SQLITE: "sqlite",
+    Engine.POSTGRESQL: "postgresql",
+    Engine.SQLSERVER: "sqlserver",
+    Engine.MYSQL: "mysql",
+}
+
+
+def server_for(engine: Engine) -> Server:
+    """The implementation for an engine. Raises DriverMissing when its driver is not installed."""
+    try:
+        module = importlib.import_module(f"{__name__}.{_MODULES[engine]}")
+    except ModuleNotFoundError as error:
+        raise DriverMissing(
+            f"The driver for {engine.value} is not installed ({error.name}).",
+            hint=f"Install it with: pip install 'ledgerline[{engine.value}]'",
+        ) from error
+    server: Server = module.SERVER
+    return server
+
+
+@contextmanager
+def without_secondary_indexes(connection: sa.Connection, tables: Sequence[sa.Table]) -> Iterator[None]:
+    """`Server.unindexed` where a primary key cannot, or better not, be taken away."""
+    indexes = sorted((index for table in tables for index in table.indexes), key=lambda index: str(index.name))
+    for index in indexes:
+        index.drop(connection)
+    yield
+    for index in indexes:
+        index.create(connection)
+
+
+def decode(values: pl.Series) -> pl.Series:
+    """Bytes to text; what is not UTF-8 becomes U+FFFD, never an error.
+
+    Polars refuses a whole column for one bad value, so only a column that has one is decoded value by value.
+    """
+    if values.dtype != pl.Binary:
+        return values
+    try:
+        return values.cast(pl.String)
+    except pl.exceptions.ComputeError:
+        texts = [None if value is None else value.decode("utf-8", "replace") for value in values]
+        return pl.Series(values.name, texts, dtype=pl.String)
+
+
+def render(statement: sa.sql.ClauseElement, dialect: sa.Dialect) -> str:
+    """A statement as text with its values in place, for drivers that take no SQLAlchemy statement."""
+    return str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+
+
+def decoded(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns([decode(values) for values in frame.iter_columns() if values.dtype == pl.Binary])
+
+
+def slices(frame: pl.DataFrame, rows: int = 50_000) -> Iterator[pl.DataFrame]:
+    yield from frame.iter_slices(rows)

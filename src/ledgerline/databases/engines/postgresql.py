@@ -1,0 +1,194 @@
+"""PostgreSQL: psycopg for statements, COPY for loading, ADBC for reading as Arrow."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import adbc_driver_manager as adbc
+import adbc_driver_postgresql
+import polars as pl
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from ledgerline.databases.engines import Limits, Load, slices, without_secondary_indexes
+from ledgerline.databases.engines.arrow import ArrowConnection
+from ledgerline.errors import (
+    ColumnMissing,
+    DatabaseError,
+    DatabaseMissing,
+    DatabaseUnreachable,
+    LedgerlineError,
+    LoginRefused,
+    PermissionDenied,
+    TableMissing,
+    TransientFault,
+)
+from ledgerline.url import DatabaseUrl, Engine
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_BY_SQLSTATE: dict[str, tuple[type[DatabaseError], str]] = {
+    "28": (LoginRefused, "Check user and password, and pg_hba.conf on the server."),
+    "3D": (DatabaseMissing, "Check the database's name; list them with: psql -l"),
+    "42501": (PermissionDenied, "Grant the missing right to this login."),
+    "42P01": (TableMissing, "Check schema and table name, and the login's search_path."),
+    "3F": (TableMissing, "Check the schema's name."),
+    "42703": (ColumnMissing, "Check the column's name."),
+    "40": (TransientFault, "Two transactions collided; trying again helps."),
+    "55P03": (TransientFault, "A lock was not granted in time; see who holds it in pg_stat_activity."),
+    "57014": (TransientFault, "The statement took longer than DB_TIMEOUT."),
+    "08": (DatabaseUnreachable, "Check that the server runs and that host and port are right."),
+    "57P": (DatabaseUnreachable, "The server is starting or shutting down."),
+    "53300": (DatabaseUnreachable, "The server has no free connection; lower DB_CONNECTION_LIMIT."),
+}
+
+
+def _libpq(url: DatabaseUrl) -> dict[str, str]:
+    """Connection parameters as libpq names them."""
+    given = {
+        **url.options,
+        "host": url.host,
+        "port": str(url.effective_port or ""),
+        "dbname": url.database,
+        "user": url.user,
+        "password": url.password.reveal() if url.password else "",
+        "sslpassword": url.key_password.reveal() if url.key_password else "",
+        "application_name": url.application_name or "ledgerline",
+        "connect_timeout": str(url.connect_timeout or 10),
+    }
+    if url.schema:
+        given["options"] = f"{given.get('options', '')} -c search_path={url.schema}".strip()
+    return {name: value for name, value in given.items() if value}
+
+
+def _session(limits: Limits, *, read_only: bool) -> str:
+    settings = [f"SET statement_timeout = {limits.statement_ms}", "SET timezone = 'UTC'"]
+    if read_only:
+        settings += ["SET default_transaction_read_only = on", "SET lock_timeout = '5s'"]
+    return "; ".join(settings)
+
+
+def _open_arrow(url: DatabaseUrl, limits: Limits) -> ArrowConnection:
+    connection = ArrowConnection(
+        adbc_driver_postgresql.connect(psycopg.conninfo.make_conninfo(**_libpq(url)))
+    )
+    for statement in _session(limits, read_only=True).split("; "):
+        connection.execute(statement)
+    return connection
+
+
+class PostgreSQL:
+    engine = Engine.POSTGRESQL
+    dialect = postgresql.dialect(paramstyle="named")
+
+    def create_engine(self, url: DatabaseUrl, limits: Limits, *, read_only: bool) -> sa.Engine:
+        engine = sa.create_engine(
+            "postgresql+psycopg://",
+            connect_args=_libpq(url),
+            pool_size=limits.connections,
+            max_overflow=0,
+            pool_timeout=limits.acquire_ms / 1000,
+            pool_pre_ping=True,
+        )
+
+        @sa.event.listens_for(engine, "connect")
+        def _prepare(connection: psycopg.Connection, _record: object) -> None:
+            connection.execute(_session(limits, read_only=read_only))  # type: ignore[arg-type]
+            connection.commit()
+
+        return engine
+
+    def open_reader(
+        self,
+        url: DatabaseUrl,
+        engine: sa.Engine,  # noqa: ARG002
+        limits: Limits,
+        *,
+        read_only: bool,  # noqa: ARG002
+    ) -> ArrowConnection:
+        return _open_arrow(url, limits)
+
+    @contextmanager
+    def begin_loaded(self, engine: sa.Engine, loads: Sequence[Load]) -> Iterator[sa.Connection]:
+        with engine.begin() as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, psycopg.Connection)
+            for table, frame in loads:
+                _copy(driver, table, frame)
+            yield connection
+
+    def activity_engine(self, url: DatabaseUrl, engine: sa.Engine, limits: Limits) -> sa.Engine:  # noqa: ARG002
+        return engine
+
+    def as_text(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        return sa.cast(column, sa.Text)
+
+    def explain(self, error: Exception, url: DatabaseUrl) -> LedgerlineError:
+        if isinstance(error, LedgerlineError):
+            return error
+        driver = getattr(error, "orig", None) or error
+        state = getattr(driver, "sqlstate", None) or ""
+        text = str(driver)
+        for prefix in (state, state[:3], state[:2]):
+            if prefix in _BY_SQLSTATE:
+                kind, hint = _BY_SQLSTATE[prefix]
+                return kind(_first_line(text), hint=hint)
+        if "does not exist" in text and "database" in text:
+            return DatabaseMissing(f"The database {url.database!r} does not exist.", hint="Check its name.")
+        if re.search(r"password|authentication|role .* does not exist|pg_hba", text):
+            return LoginRefused(f"Login failed for user {url.user!r}.", hint="Check user and password.")
+        if isinstance(driver, (psycopg.OperationalError, adbc.OperationalError)) and not state:
+            return DatabaseUnreachable(
+                f"Cannot connect to PostgreSQL at {url.host}:{url.effective_port}.",
+                hint="Check that the server runs, and that host, port and firewall are right.",
+            )
+        return DatabaseError(_first_line(text))
+
+    def estimate_rows(self, connection: sa.Connection, table: str, schema: str | None) -> int | None:
+        name = f'"{schema}"."{table}"' if schema else f'"{table}"'
+        query = sa.text("SELECT reltuples::bigint FROM pg_class WHERE oid = to_regclass(:name)")
+        estimate = connection.execute(query, {"name": name}).scalar()
+        return None if estimate is None or estimate < 0 else int(estimate)
+
+    @contextmanager
+    def unindexed(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> Iterator[None]:
+        referred = {
+            key.column.table for table in tables[0].metadata.tables.values() for key in table.foreign_keys
+        }
+        keys = [table.primary_key for table in tables if table not in referred]
+        with without_secondary_indexes(connection, tables):
+            for key in keys:
+                connection.execute(sa.schema.DropConstraint(key))
+            yield
+            for key in keys:
+                connection.execute(sa.schema.AddConstraint(key, isolate_from_table=False))
+
+    def analyze(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
+        for table in tables:
+            connection.exec_driver_sql(f"ANALYZE {_quoted(table)}")
+
+
+def _copy(connection: psycopg.Connection, table: sa.Table, frame: pl.DataFrame) -> None:
+    """COPY as CSV: Polars writes it outside the interpreter's lock, and quotes an empty text but not a null."""
+    columns = ", ".join(f'"{name}"' for name in frame.columns)
+    statement = f"COPY {_quoted(table)} ({columns}) FROM STDIN (FORMAT csv)"
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:  # type: ignore[arg-type]
+        for part in slices(frame, rows=10_000):
+            buffer = io.BytesIO()
+            part.write_csv(buffer, include_header=False, datetime_format="%Y-%m-%d %H:%M:%S%.6f")
+            copy.write(buffer.getbuffer())
+
+
+def _quoted(table: sa.Table) -> str:
+    return ".".join(f'"{part}"' for part in (table.schema, table.name) if part)
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0] if text.strip() else "The server gave no reason."
+
+
+SERVER = PostgreSQL()

@@ -1,0 +1,397 @@
+"""SQL Server: Microsoft's own driver, for statements, for reading as Arrow, and for bulk copy.
+
+Bulk copy runs on a connection of its own, outside any transaction of ours, and is not atomic. So frames
+are copied into landing tables that nobody else knows, and one `INSERT … SELECT` moves their rows inside
+the caller's transaction.
+
+Never `NOLOCK`, nor an isolation level that means the same: it reads rows twice, not at all, or rows that
+never were.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final, cast
+from weakref import WeakSet
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.dialects import mssql
+from sqlalchemy.sql.sqltypes import _Binary
+
+from ledgerline.databases.engines import Limits, Load, without_secondary_indexes
+from ledgerline.databases.engines.sqlserver_errors import explain
+from ledgerline.errors import ConnectionStringError, DriverMissing, LedgerlineError
+from ledgerline.url import DatabaseUrl, Encrypt, Engine
+
+try:
+    import mssql_python
+except ModuleNotFoundError:
+    raise  # `server_for` says which package to install
+except ImportError as error:
+    raise DriverMissing(
+        "The driver for SQL Server does not fit this Python or this platform.",
+        hint="Install it anew with: pip install --force-reinstall 'ledgerline[sqlserver]'",
+    ) from error
+
+_log = logging.getLogger(__name__)
+
+_READ_ROWS: Final = 50_000  # a batch of the Arrow reader
+_COPY_ROWS: Final = 50_000  # rows that one statement timeout is meant for
+_LANDING: Final = "ledgerline_landing_"
+# SQL Server 2016; what is rendered without a connection suits it and newer ones.
+_OLDEST: Final = (13, 0, 0, 0)
+
+_VARBINARY: Final = mssql.VARBINARY("max")  # type: ignore[no-untyped-call]
+
+_KEYWORDS: Final = {
+    "hostNameInCertificate": "HostnameInCertificate",
+    "serverCertificate": "ServerCertificate",
+    "serverSpn": "ServerSPN",
+    "applicationIntent": "ApplicationIntent",
+    "packetSize": "PacketSize",
+    "connectRetryCount": "ConnectRetryCount",
+    "connectRetryInterval": "ConnectRetryInterval",
+}
+_ENCRYPT: Final = {Encrypt.OPTIONAL: "no", Encrypt.MANDATORY: "yes", Encrypt.STRICT: "strict"}
+
+
+# -- connecting ----------------------------------------------------------------------------------------
+
+
+def connection_string(url: DatabaseUrl) -> str:
+    """The URL in the driver's keywords, passwords included.
+
+    Raises ConnectionStringError for a property that the driver cannot be told in any way.
+    """
+    given = {
+        "Server": _server(url),
+        "Database": url.database,
+        "UID": url.user,
+        "PWD": url.password.reveal() if url.password else "",
+        "Trusted_Connection": "yes" if url.windows_auth else "",
+        "Authentication": _authentication(url),
+        "Encrypt": _ENCRYPT[url.encrypt or Encrypt.MANDATORY],
+        "TrustServerCertificate": "yes" if url.trust_server_certificate else "",
+        "MultiSubnetFailover": "yes" if url.options.get("multiSubnetFailover") == "true" else "",
+        **{keyword: url.options.get(name, "") for name, keyword in _KEYWORDS.items()},
+    }
+    _check_options(url)
+    return ";".join(f"{keyword}={_braced(value)}" for keyword, value in given.items() if value)
+
+
+def _server(url: DatabaseUrl) -> str:
+    r"""`host`, `host,port` or `host\instance`; of an instance with a port, only the port is needed."""
+    if url.instance and url.port is None:
+        return f"{url.host}\\{url.instance}"
+    return f"{url.host},{url.effective_port}"
+
+
+def _authentication(url: DatabaseUrl) -> str:
+    method = url.options.get("authentication", "")
+    return "ActiveDirectoryMSI" if method == "ActiveDirectoryManagedIdentity" else method
+
+
+def _braced(value: str) -> str:
+    return "{" + value.replace("}", "}}") + "}"
+
+
+def _check_options(url: DatabaseUrl) -> None:
+    if "trustServerCertificateCA" in url.options:
+        raise ConnectionStringError(
+            "SQL Server's driver cannot be given a CA file by the property 'trustServerCertificateCA'.",
+            hint="Set the environment variable SSL_CERT_FILE to that file, or name the server's own"
+            " certificate in 'serverCertificate'.",
+        )
+    if url.options.get("isolationLevel") == "READ UNCOMMITTED":
+        raise ConnectionStringError(
+            "isolationLevel=READ UNCOMMITTED reads rows twice or not at all.",
+            hint="Leave it out, or use SNAPSHOT where the database allows it.",
+        )
+
+
+def _tell_ignored(url: DatabaseUrl) -> None:
+    ignored = {"applicationName": url.application_name, "workstationID": url.options.get("workstationID")}
+    for name in (name for name, value in ignored.items() if value):
+        _log.warning(
+            "The property '%s' has no effect: SQL Server's driver always calls itself MSSQL-Python.", name
+        )
+
+
+def _session(url: DatabaseUrl, limits: Limits, *, read_only: bool) -> str:
+    statements = [
+        "SET XACT_ABORT ON",  # an error ends the whole transaction, also where T-SQL would go on
+        "SET LANGUAGE us_english",  # messages are classified by their text, dates read as year-month-day
+        f"SET LOCK_TIMEOUT {5_000 if read_only else limits.statement_ms}",
+    ]
+    if read_only:
+        statements.append("SET DEADLOCK_PRIORITY LOW")
+    if level := url.options.get("isolationLevel"):
+        statements.append(f"SET TRANSACTION ISOLATION LEVEL {level}")
+    return "; ".join(statements)
+
+
+def _open(url: DatabaseUrl, limits: Limits, *, read_only: bool, autocommit: bool) -> mssql_python.Connection:
+    connection = mssql_python.connect(
+        connection_string(url), autocommit=autocommit, timeout=url.connect_timeout or 10
+    )
+    try:
+        connection.timeout = math.ceil(limits.statement_ms / 1000)
+        with connection.cursor() as cursor:
+            cursor.execute(_session(url, limits, read_only=read_only))
+            _check_schema(cursor, url)
+        connection.commit()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_schema(cursor: mssql_python.Cursor, url: DatabaseUrl) -> None:
+    """A session has no search path: unqualified names are looked up in the login's default schema."""
+    if not url.schema:
+        return
+    cursor.execute("SELECT SCHEMA_NAME()")
+    (default,) = cursor.fetchone() or ("",)
+    if default.casefold() != url.schema.casefold():
+        raise ConnectionStringError(
+            f"The property 'schema' says {url.schema}, but the login's default schema is {default}.",
+            hint=f"Run: ALTER USER … WITH DEFAULT_SCHEMA = [{url.schema}]; or leave the property out.",
+        )
+
+
+# -- reading -------------------------------------------------------------------------------------------
+
+
+class _ArrowReader:
+    """A connection for reading; after a failure the next read opens a new one."""
+
+    def __init__(self, url: DatabaseUrl, limits: Limits, *, read_only: bool) -> None:
+        self._url = url
+        self._limits = limits
+        self._read_only = read_only
+        self._connection: mssql_python.Connection | None = None
+
+    def read(self, sql: str) -> pl.DataFrame:
+        if self._connection is None:
+            self._connection = _open(self._url, self._limits, read_only=self._read_only, autocommit=True)
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(sql)
+                batches = cursor.arrow_reader(
+                    _READ_ROWS
+                )  # kept in a name: collected, it would end the result
+                return pl.DataFrame(batches.read_all())
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except mssql_python.Error:
+                _log.debug("A connection was broken when it was closed.", exc_info=True)
+
+
+def _as_text(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """See `Server.as_text`. What is text already stays as it is: a cast would send it as a large object."""
+    for kinds, text in _TEXTS:
+        if isinstance(column.type, kinds):
+            return text(column)
+    return _cast(column, None)
+
+
+def _cast(column: sa.ColumnElement[Any], length: int | None) -> sa.ColumnElement[Any]:
+    return sa.cast(column, mssql.NVARCHAR(length))
+
+
+def _converted(column: sa.ColumnElement[Any], length: int | str, style: int) -> sa.ColumnElement[Any]:
+    return sa.func.convert(sa.literal_column(f"nvarchar({length})"), column, sa.literal_column(str(style)))
+
+
+def _float_as_text(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Whole numbers as such, else all 17 digits: a plain cast keeps six (9.84012e+009 for a phone number)."""
+    whole = (column == sa.func.floor(column)) & (sa.func.abs(column) < sa.literal_column("1e15"))
+    return sa.case((whole, _cast(sa.cast(column, sa.Numeric(38, 0)), 40)), else_=_converted(column, 40, 3))
+
+
+# The first that fits counts: a Float is a Numeric too.
+_TEXTS: Final[
+    tuple[tuple[tuple[type, ...], Callable[[sa.ColumnElement[Any]], sa.ColumnElement[Any]]], ...]
+] = (
+    ((sa.String,), lambda column: column),
+    ((sa.Integer, sa.Boolean, sa.Uuid), lambda column: _cast(column, 36)),
+    # As text, money loses two of its four digits.
+    ((mssql.MONEY, mssql.SMALLMONEY), lambda column: _cast(sa.cast(column, sa.Numeric(19, 4)), 40)),
+    ((sa.Float,), _float_as_text),
+    ((sa.Numeric,), lambda column: _cast(column, 41)),
+    ((sa.DateTime, sa.Date, sa.Time), lambda column: _converted(column, 40, 126)),  # ISO 8601
+    # Style 1 is 0x…; an image can be converted only by way of varbinary.
+    ((_Binary,), lambda column: _converted(sa.cast(column, _VARBINARY), "max", 1)),
+    ((mssql.SQL_VARIANT,), lambda column: _cast(column, 4000)),
+)
+
+
+# -- loading -------------------------------------------------------------------------------------------
+
+
+def _landing_for(table: sa.Table, frame: pl.DataFrame) -> sa.Table:
+    """A bare table with the columns that the frame has, named so that two loads never meet."""
+    columns = [sa.Column(name, table.c[name].type, nullable=True) for name in frame.columns]
+    return sa.Table(f"{_LANDING}{uuid.uuid4().hex}", sa.MetaData(), *columns)
+
+
+def _copy(driver: mssql_python.Connection, landing: sa.Table, frame: pl.DataFrame) -> None:
+    """Bulk copy. What goes wrong there is no error of the driver's, or (a panic) no Exception at all."""
+    patience = driver.timeout * math.ceil(frame.height / _COPY_ROWS)
+    with driver.cursor() as cursor:
+        try:
+            cursor.bulkcopy_arrow(
+                landing.name,
+                _copyable(frame),
+                timeout=patience,
+                column_mappings=frame.columns,
+                keep_nulls=True,
+            )
+        except (KeyboardInterrupt, SystemExit, mssql_python.Error):
+            raise
+        except BaseException as error:
+            raise mssql_python.OperationalError("Bulk copy failed", str(error)) from error
+
+
+def _copyable(frame: pl.DataFrame) -> pl.DataFrame:
+    """In types that bulk copy takes."""
+    return frame.with_columns(
+        pl.selectors.by_dtype(pl.Float32).cast(pl.Float64),
+        pl.selectors.categorical().cast(pl.String),
+        pl.selectors.enum().cast(pl.String),
+        pl.selectors.datetime(time_zone="*").dt.convert_time_zone("UTC").dt.replace_time_zone(None),
+    )
+
+
+@contextmanager
+def _autocommitting(engine: sa.Engine) -> Iterator[sa.Connection]:
+    with engine.connect() as connection:
+        yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def unconnected_dialect() -> sa.Dialect:
+    """For rendering without a connection, in the words of the oldest supported server."""
+    dialect: Any = mssql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+    dialect.server_version_info = _OLDEST
+    dialect._setup_version_attributes()
+    return cast("sa.Dialect", dialect)
+
+
+class SQLServer:
+    engine = Engine.SQLSERVER
+
+    def __init__(self) -> None:
+        self.dialect: sa.Dialect = unconnected_dialect()
+        self._swept: WeakSet[sa.Engine] = WeakSet()
+
+    def create_engine(self, url: DatabaseUrl, limits: Limits, *, read_only: bool) -> sa.Engine:
+        connection_string(url)  # a property that cannot be served is told now, not at the first connection
+        _tell_ignored(url)
+        level = url.options.get("isolationLevel")
+        return sa.create_engine(
+            "mssql+mssqlpython://",
+            creator=lambda: _open(url, limits, read_only=read_only, autocommit=False),
+            pool_size=limits.connections,
+            max_overflow=0,
+            pool_timeout=limits.acquire_ms / 1000,
+            pool_pre_ping=True,
+            **({"isolation_level": level} if level else {}),
+        )
+
+    def open_reader(
+        self,
+        url: DatabaseUrl,
+        engine: sa.Engine,  # noqa: ARG002
+        limits: Limits,
+        *,
+        read_only: bool,
+    ) -> _ArrowReader:
+        return _ArrowReader(url, limits, read_only=read_only)
+
+    @contextmanager
+    def begin_loaded(self, engine: sa.Engine, loads: Sequence[Load]) -> Iterator[sa.Connection]:
+        filled = [(table, frame, _landing_for(table, frame)) for table, frame in loads if frame.height]
+        try:
+            self._land(engine, filled)
+            with engine.begin() as connection:
+                for table, frame, landing in filled:
+                    rows = sa.select(*[landing.c[name] for name in frame.columns])
+                    connection.execute(table.insert().from_select(frame.columns, rows))
+                yield connection
+        finally:
+            _drop(engine, [landing for _, _, landing in filled])
+
+    def _land(self, engine: sa.Engine, filled: Sequence[tuple[sa.Table, pl.DataFrame, sa.Table]]) -> None:
+        if not filled:
+            return
+        with _autocommitting(engine) as connection:
+            self._sweep(engine, connection)
+            driver = cast("mssql_python.Connection", connection.connection.driver_connection)
+            for _, frame, landing in filled:
+                landing.create(connection, checkfirst=False)
+                _copy(driver, landing, frame)
+
+    def _sweep(self, engine: sa.Engine, connection: sa.Connection) -> None:
+        """Once a process: drop the landing tables that killed processes left behind."""
+        if engine in self._swept:
+            return
+        self._swept.add(engine)
+        old = sa.text(
+            "SELECT name FROM sys.tables WHERE schema_id = SCHEMA_ID() AND LEFT(name, :length) = :prefix"
+            " AND create_date < DATEADD(day, -1, GETDATE())"
+        )
+        for name in connection.execute(old, {"length": len(_LANDING), "prefix": _LANDING}).scalars().all():
+            sa.Table(name, sa.MetaData()).drop(connection, checkfirst=True)
+
+    def activity_engine(self, url: DatabaseUrl, engine: sa.Engine, limits: Limits) -> sa.Engine:  # noqa: ARG002
+        return engine  # writers lock rows, and no writing transaction touches a row of these tables
+
+    def as_text(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        return _as_text(column)
+
+    def explain(self, error: Exception, url: DatabaseUrl) -> LedgerlineError:
+        return explain(error, url)
+
+    def estimate_rows(self, connection: sa.Connection, table: str, schema: str | None) -> int | None:
+        quote = self.dialect.identifier_preparer.quote_identifier
+        name = f"{quote(schema)}.{quote(table)}" if schema else quote(table)
+        query = sa.text(
+            "SELECT SUM(rows) FROM sys.partitions WHERE object_id = OBJECT_ID(:name) AND index_id IN (0, 1)"
+        )
+        estimate = connection.execute(query, {"name": name}).scalar()
+        return None if estimate is None else int(estimate)
+
+    def unindexed(
+        self, connection: sa.Connection, tables: Sequence[sa.Table]
+    ) -> AbstractContextManager[None]:
+        return without_secondary_indexes(connection, tables)  # the rows themselves lie in the primary key
+
+    def analyze(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
+        """Nothing to do: SQL Server makes its statistics when a statement first needs them."""
+
+
+def _drop(engine: sa.Engine, landings: Sequence[sa.Table]) -> None:
+    """The rows are moved or rolled back by now, so a failure here must change nothing of that."""
+    if not landings:
+        return
+    try:
+        with _autocommitting(engine) as connection:
+            for landing in landings:
+                landing.drop(connection, checkfirst=True)
+    except (sa.exc.SQLAlchemyError, mssql_python.Error):
+        _log.warning("Landing tables were left behind; a later process drops them.", exc_info=True)
+
+
+SERVER = SQLServer()

@@ -1,0 +1,266 @@
+"""Runs and what holds them together: the lease, the plan of partitions and their receipts, progress.
+
+One run a source at a time, also across processes and machines: whoever holds the source's lease. Each new
+holder gets a higher token, and every transaction of a run checks that its token is still the highest, so
+that a process which was taken for dead cannot write when it wakes up.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import psutil
+import sqlalchemy as sa
+
+from ledgerline.databases.database import Database
+from ledgerline.databases.schema import (
+    COUNTS,
+    RECEIPT_COUNTS,
+    ingestion_runs,
+    leases,
+    partition_receipts,
+    run_progress,
+    source_states,
+)
+from ledgerline.errors import LeaseLost, RunInProgress
+
+RUNNING = ("queued", "running", "writing")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A row of `ingestion_runs`."""
+
+    id: int
+    kind: str
+    source_system: str
+    status: str
+    first_load: bool
+    rules: str
+    first_contact_id: int
+    started_at: datetime
+    finished_at: datetime | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    error_code: str | None = None
+    error_detail: str | None = None
+    error_hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to run one source, until somebody else takes it over."""
+
+    name: str
+    token: int
+
+    def check(self, connection: sa.Connection) -> None:
+        """Hold the lease until this transaction ends. Raises LeaseLost when it is another's by now."""
+        mine = leases.update().where(leases.c.name == self.name, leases.c.token == self.token)
+        if connection.execute(mine.values(token=self.token)).rowcount != 1:
+            raise LeaseLost(
+                f"Another process took over the run of {self.name}.",
+                hint="Nothing of this process was written since. See: ledgerline runs",
+            )
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def this_process() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+_BEATS_EVERY = 2.0  # seconds; the holder beats at least so often
+_SILENCE = 10.0  # seconds without a beat, after which a holder on another machine is taken for dead
+
+
+class HolderWatch:
+    """Tells whether the holder of a lease is dead.
+
+    On this machine its process is looked up. Of another machine only its heartbeat is known, and clocks
+    differ: it is dead when the beat does not move while we watch.
+    """
+
+    def __init__(self, main: Database) -> None:
+        self._main = main
+
+    def __call__(self, holder: str, run_id: int | None) -> bool:
+        host, _, pid = holder.rpartition(":")
+        if host == socket.gethostname():
+            return not psutil.pid_exists(int(pid))
+        before = self._beat_of(run_id)
+        time.sleep(_SILENCE)
+        return self._beat_of(run_id) == before
+
+    def _beat_of(self, run_id: int | None) -> object:
+        seen = None if run_id is None else progress(self._main, run_id)
+        return None if seen is None else seen["beat_at"]
+
+def acquire(main: Database, name: str, holder: str, *, is_dead: Callable[[str, int | None], bool]) -> Lease:
+    """Take the lease of a source when it is free, or when `is_dead(holder, run id)` says so of its holder.
+
+    Raises RunInProgress, with the run that is going.
+    """
+    with main.begin() as connection:
+        row = connection.execute(sa.select(leases).where(leases.c.name == name)).first()
+        if row is None:
+            connection.execute(leases.insert().values(name=name, token=0, beat_at=utc_now()))
+            row = connection.execute(sa.select(leases).where(leases.c.name == name)).one()
+        if row.holder is not None and row.holder != holder and not is_dead(row.holder, row.run_id):
+            raise RunInProgress(
+                f"Run {row.run_id} of {name} is going (held by {row.holder}).",
+                run_id=row.run_id,
+                hint="Wait for it, or watch it with: ledgerline runs --watch",
+            )
+        lease = Lease(name, row.token + 1)
+        taken = connection.execute(
+            leases.update()
+            .where(leases.c.name == name, leases.c.token == row.token)
+            .values(holder=holder, token=lease.token, beat_at=utc_now())
+        )
+        if taken.rowcount != 1:
+            raise RunInProgress(f"Another process started a run of {name} just now.", hint="Try again.")
+    return lease
+
+
+def release(main: Database, lease: Lease) -> None:
+    with main.begin() as connection:
+        connection.execute(
+            leases.update()
+            .where(leases.c.name == lease.name, leases.c.token == lease.token)
+            .values(holder=None, run_id=None)
+        )
+
+
+def unfinished(main: Database, system: str) -> Run | None:
+    """The run of this source that began and did not end."""
+    query = sa.select(ingestion_runs).where(
+        ingestion_runs.c.source_system == system, ingestion_runs.c.status.in_(RUNNING)
+    )
+    with main.connect() as connection:
+        row = connection.execute(query.order_by(ingestion_runs.c.id.desc()).limit(1)).first()
+    return None if row is None else _run(row)
+
+
+def create(connection: sa.Connection, lease: Lease, values: Mapping[str, Any]) -> int:
+    """Write the row of a new run, and note it in the lease; its id."""
+    lease.check(connection)
+    run_id = connection.execute(ingestion_runs.insert().values(**values)).inserted_primary_key[0]
+    adopt(connection, lease, run_id)
+    return int(run_id)
+
+
+def adopt(connection: sa.Connection, lease: Lease, run_id: int) -> None:
+    connection.execute(leases.update().where(leases.c.name == lease.name).values(run_id=run_id))
+
+
+def finish(connection: sa.Connection, run_id: int, status: str, **values: Any) -> None:
+    connection.execute(
+        ingestion_runs.update()
+        .where(ingestion_runs.c.id == run_id)
+        .values(status=status, finished_at=utc_now(), **values)
+    )
+
+
+def latest(main: Database, limit: int = 20) -> list[Run]:
+    query = sa.select(ingestion_runs).order_by(ingestion_runs.c.id.desc()).limit(limit)
+    with main.connect() as connection:
+        return [_run(row) for row in connection.execute(query)]
+
+
+def get(main: Database, run_id: int) -> Run | None:
+    with main.connect() as connection:
+        row = connection.execute(sa.select(ingestion_runs).where(ingestion_runs.c.id == run_id)).first()
+    return None if row is None else _run(row)
+
+
+def _run(row: sa.Row[Any]) -> Run:
+    named = row._mapping
+    return Run(
+        counts={name: named[name] for name in COUNTS},
+        **{name: named[name] for name in Run.__dataclass_fields__ if name != "counts"},
+    )
+
+
+# -- partitions --------------------------------------------------------------------------------------
+
+
+def plan_partitions(connection: sa.Connection, run_id: int, rows: Iterable[Mapping[str, Any]]) -> None:
+    planned = [{"run_id": run_id, **row} for row in rows]
+    if planned:
+        connection.execute(partition_receipts.insert(), planned)
+
+
+def partitions(main: Database, run_id: int) -> list[sa.Row[Any]]:
+    """All planned partitions, in order; `fetched` is null for those that have no receipt yet."""
+    query = sa.select(partition_receipts).where(partition_receipts.c.run_id == run_id)
+    with main.connect() as connection:
+        return list(connection.execute(query.order_by(partition_receipts.c.partition)))
+
+
+def move_partition(connection: sa.Connection, run_id: int, partition: int, rows: int) -> int:
+    """Give a partition room for so many rows behind all others of its run; its new offset.
+
+    The caller holds the lease, so that no two move at once.
+    """
+    plan = partition_receipts.c
+    end = sa.select(sa.func.max(plan.row_offset + plan.planned_rows)).where(plan.run_id == run_id)
+    offset = int(connection.execute(end).scalar_one())
+    moved = partition_receipts.update().where(plan.run_id == run_id, plan.partition == partition)
+    connection.execute(moved.values(row_offset=offset, planned_rows=rows))
+    return offset
+
+
+def sign_receipt(connection: sa.Connection, run_id: int, partition: int, counts: Mapping[str, int]) -> bool:
+    """Write a partition's receipt; False when it has one already, and this work counts for nothing."""
+    receipt = (
+        partition_receipts.update()
+        .where(
+            partition_receipts.c.run_id == run_id,
+            partition_receipts.c.partition == partition,
+            partition_receipts.c.fetched.is_(None),
+        )
+        .values(**{name: counts[name] for name in RECEIPT_COUNTS})
+    )
+    return connection.execute(receipt).rowcount == 1
+
+
+def receipt_totals(connection: sa.Connection, run_id: int) -> dict[str, int]:
+    columns = [sa.func.coalesce(sa.func.sum(partition_receipts.c[name]), 0) for name in RECEIPT_COUNTS]
+    row = connection.execute(sa.select(*columns).where(partition_receipts.c.run_id == run_id)).one()
+    return {name: int(value) for name, value in zip(RECEIPT_COUNTS, row, strict=True)}
+
+
+# -- what a source looked like when it was last read ---------------------------------------------------
+
+
+def remember_source(connection: sa.Connection, system: str, rules: str, run_id: int) -> None:
+    values = {"rules": rules, "last_run": run_id}
+    known = source_states.update().where(source_states.c.source_system == system)
+    if connection.execute(known.values(**values)).rowcount == 0:
+        connection.execute(source_states.insert().values(source_system=system, **values))
+
+
+# -- progress: written while the writing transaction is open -------------------------------------------
+
+
+def beat(main: Database, run_id: int, progress: Mapping[str, Any]) -> None:
+    """Say that a run lives, and how far it is."""
+    values = {**progress, "beat_at": utc_now()}
+    with main.begin_activity() as connection:
+        known = run_progress.update().where(run_progress.c.run_id == run_id)
+        if connection.execute(known.values(**values)).rowcount == 0:
+            connection.execute(run_progress.insert().values(run_id=run_id, **values))
+
+
+def progress(main: Database, run_id: int) -> Mapping[str, Any] | None:
+    with main.begin_activity() as connection:
+        row = connection.execute(sa.select(run_progress).where(run_progress.c.run_id == run_id)).first()
+    return None if row is None else row._mapping

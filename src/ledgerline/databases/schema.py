@@ -1,0 +1,436 @@
+"""The tables of the main database.
+
+What a run writes, and why it is laid out so:
+
+contacts             one row a person; its best e-mail, phone and first owner stand in the row itself
+contact_points       only the further e-mails and phones of a contact
+contact_owners       only the further owners of a contact
+source_records       one row for each source row that stands behind a contact: its cleaned values, the
+                     raw ones where they differ, its payload hash, and why it belongs to that contact
+source_record_versions   what a source record was before a run changed it
+changes              each field of a contact that a run changed, old and new (none for a new contact:
+                     its source records say where each value came from)
+rejects              source rows that could not become a contact, with their reasons and raw values
+match_suggestions    pairs of contacts that may be one person, for people to decide
+ingestion_runs       one row a run, with its account; partition_receipts what each partition of it did
+
+Staging tables have the layout of the tables that they feed, carry their run's number in their name,
+and are dropped with the end of their run.
+
+Keys are compared as binary text: an index on them is half the size and twice as fast to build, and
+`a` and `A` are two keys on SQL Server too.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mssql, postgresql
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    }
+)
+
+BigInt = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_BINARY = "Latin1_General_BIN2"
+Text = sa.UnicodeText().with_variant(mssql.NVARCHAR(collation=_BINARY), "mssql")
+Timestamp = sa.DateTime().with_variant(mssql.DATETIME2(6), "mssql")  # always UTC, without a zone
+
+
+def key_text(length: int) -> sa.Unicode:
+    """Text that is compared byte by byte on every server."""
+    return _key_text(length, units=length)
+
+
+def words(length: int) -> sa.Unicode:
+    """The same for what people write: SQL Server counts a character beyond the basic plane as two."""
+    return _key_text(length, units=2 * length)
+
+
+def _key_text(length: int, units: int) -> sa.Unicode:
+    return (
+        sa.Unicode(length)
+        .with_variant(postgresql.VARCHAR(length, collation="C"), "postgresql")
+        .with_variant(mssql.NVARCHAR(units, collation=_BINARY), "mssql")
+    )
+
+
+NAME, COMPANY, DESIGNATION = words(200), words(300), words(200)
+EMAIL, PHONE = key_text(320), key_text(20)
+CODE = key_text(32)
+RECORD_ID = key_text(200)
+
+
+def _table(name: str, *items: sa.schema.SchemaItem) -> sa.Table:
+    return sa.Table(name, metadata, *items)
+
+
+owners = _table(
+    "owners",
+    sa.Column("id", BigInt, primary_key=True),
+    sa.Column("name", NAME, nullable=False),
+    sa.Column("is_active", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.UniqueConstraint("name"),
+)
+
+contacts = _table(
+    "contacts",
+    sa.Column("id", BigInt, primary_key=True, autoincrement=False),
+    sa.Column("name", NAME, nullable=False),
+    sa.Column("honorific", CODE),
+    sa.Column("company_name", COMPANY),
+    sa.Column("email", EMAIL),
+    sa.Column("mobile_e164", PHONE),
+    sa.Column("designation", DESIGNATION),
+    sa.Column("relationship_type", CODE, nullable=False),
+    sa.Column("data_quality_score", sa.SmallInteger, nullable=False),
+    sa.Column("owner_id", BigInt),  # no foreign key: checked row by row it costs a first load 3 s a million
+    sa.Column("source_system", CODE, nullable=False),
+    sa.Column("source_record_id", RECORD_ID, nullable=False),
+    sa.Column("is_active", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("merged_into", BigInt),  # the contact that this one joined; this row is then only a redirect
+    sa.Column("created_run", BigInt, nullable=False),
+    sa.Column("updated_run", BigInt),
+    sa.Index(None, "email"),
+    sa.Index(None, "mobile_e164"),
+    sa.Index(None, "name"),
+    sa.Index(None, "company_name"),
+)
+
+contact_points = _table(
+    "contact_points",
+    sa.Column("contact_id", BigInt, primary_key=True, autoincrement=False),
+    sa.Column("kind", CODE, primary_key=True),  # EMAIL or PHONE
+    sa.Column("position", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("value", EMAIL, nullable=False),
+    sa.Index(None, "value"),
+)
+
+contact_owners = _table(
+    "contact_owners",
+    sa.Column("contact_id", BigInt, primary_key=True, autoincrement=False),
+    sa.Column("owner_id", BigInt, primary_key=True, autoincrement=False),  # as in `contacts`
+    sa.Column("position", sa.SmallInteger, nullable=False),  # from 1; the first owner stands in the contact
+    sa.Index(None, "owner_id"),
+)
+
+templates = _table(
+    "templates",
+    sa.Column("id", BigInt, primary_key=True),
+    sa.Column("name", NAME, nullable=False),
+    sa.Column("channel", CODE, nullable=False),
+    sa.Column("body", Text, nullable=False),
+    sa.Column("is_active", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.UniqueConstraint("name"),
+    sa.CheckConstraint("channel IN ('EMAIL', 'WHATSAPP', 'SMS')", name="ck_templates_channel"),
+)
+
+messages = _table(
+    "messages",
+    sa.Column("id", BigInt, primary_key=True),
+    sa.Column("contact_id", BigInt, sa.ForeignKey("contacts.id"), nullable=False),
+    sa.Column("owner_id", BigInt, sa.ForeignKey("owners.id")),
+    sa.Column("template_id", BigInt, sa.ForeignKey("templates.id")),
+    sa.Column("channel", CODE, nullable=False),
+    sa.Column("body", Text),
+    sa.Column("status", CODE, nullable=False, server_default="PENDING"),
+    sa.Column("provider_message_id", key_text(200)),
+    sa.Column("created_at", Timestamp, nullable=False),
+    sa.CheckConstraint("channel IN ('EMAIL', 'WHATSAPP', 'SMS')", name="ck_messages_channel"),
+    sa.CheckConstraint(
+        "status IN ('PENDING', 'SENT', 'DELIVERED', 'READ', 'FAILED')", name="ck_messages_status"
+    ),
+    sa.Index(None, "contact_id"),
+    sa.Index(None, "status", "created_at"),
+)
+
+
+def _cleaned() -> list[sa.Column[object]]:
+    """The columns of `contacts.model.CLEAN` but for the key and the reject reasons."""
+    return [
+        sa.Column("name", NAME),
+        sa.Column("honorific", CODE),
+        sa.Column("company_name", COMPANY),
+        sa.Column("email", EMAIL),
+        sa.Column("further_emails", Text),
+        sa.Column("phone", PHONE),
+        sa.Column("phone_type", CODE),
+        sa.Column("further_phones", Text),
+        sa.Column("designation", DESIGNATION),
+        sa.Column("relationship_type", CODE),
+        sa.Column("data_quality_score", sa.SmallInteger),
+        sa.Column("owner", NAME),
+        sa.Column("reasons", Text),
+        sa.Column("raw_name", Text),
+        sa.Column("raw_phone", Text),
+        sa.Column("raw_email", Text),
+        sa.Column("raw_designation", Text),
+        sa.Column("raw_company", Text),
+        sa.Column("raw_owner", Text),
+    ]
+
+
+def _record() -> list[sa.Column[object]]:
+    return [
+        sa.Column("source_system", CODE, primary_key=True),
+        # The integer value of the id, or the hash of its text: ranges of integer keys are then ranges here.
+        sa.Column("record_key", BigInt, primary_key=True, autoincrement=False),
+        sa.Column("source_record_id", RECORD_ID, primary_key=True),
+        sa.Column("contact_id", BigInt, nullable=False),
+        sa.Column("payload_hash", BigInt, nullable=False),
+        sa.Column("is_live", sa.Boolean, nullable=False),
+        *_cleaned(),
+        sa.Column("identity_key", BigInt),  # hash of match name and match company, see contacts.match
+        sa.Column("match_rule", CODE),  # why it joined its contact; null: it founded it
+        sa.Column("match_partner", RECORD_ID),  # the source record whose evidence made it join
+        sa.Column("match_score", sa.Float),
+        sa.Column("run_id", BigInt, nullable=False),  # the run that wrote this version
+    ]
+
+
+source_records = _table(
+    "source_records", *_record(), sa.Index(None, "contact_id"), sa.Index(None, "identity_key")
+)
+
+source_record_versions = _table(
+    "source_record_versions",
+    sa.Column("replaced_by_run", BigInt, primary_key=True, autoincrement=False),
+    *_record(),
+    sa.Index(None, "contact_id"),
+)
+
+changes = _table(
+    "changes",
+    sa.Column("run_id", BigInt, primary_key=True, autoincrement=False),
+    sa.Column("contact_id", BigInt, primary_key=True, autoincrement=False),
+    sa.Column("field", CODE, primary_key=True),
+    sa.Column("old_value", Text),
+    sa.Column("new_value", Text),
+    sa.Column("source_system", CODE),
+    sa.Column("source_record_id", RECORD_ID),
+    sa.Column("rule", CODE, nullable=False),
+    sa.Index(None, "contact_id"),
+)
+
+rejects = _table(
+    "rejects",
+    sa.Column("run_id", BigInt, primary_key=True, autoincrement=False),
+    sa.Column("ordinal", BigInt, primary_key=True, autoincrement=False),  # unique within its run
+    sa.Column("source_system", CODE, nullable=False),
+    sa.Column("record_key", BigInt, nullable=False),
+    sa.Column("source_record_id", Text),
+    sa.Column("payload_hash", BigInt, nullable=False),
+    sa.Column("key_fault", sa.Boolean, nullable=False),  # no key, or the key of another row: never a version of one
+    sa.Column("reasons", Text, nullable=False),
+    sa.Column("raw", Text, nullable=False),  # a JSON object of the raw values
+    sa.Column("resolved_run", BigInt),  # the run in which it became a contact, changed or vanished
+    sa.Index(None, "source_system", "record_key"),
+)
+
+match_suggestions = _table(
+    "match_suggestions",
+    sa.Column("left_contact_id", BigInt, primary_key=True, autoincrement=False),
+    sa.Column("right_contact_id", BigInt, primary_key=True, autoincrement=False),
+    sa.Column("run_id", BigInt, nullable=False),
+    sa.Column("rule", CODE, nullable=False),
+    sa.Column("score", sa.Float, nullable=False),
+    sa.Column("why", Text, nullable=False),
+    sa.Column("status", CODE, nullable=False, server_default="OPEN"),
+)
+
+COUNTS = (
+    "fetched",
+    "inserted",
+    "updated",
+    "unchanged",
+    "merged",
+    "rejected",
+    "withdrawn",
+    "inactive",
+    "vanished",
+)
+
+ENDED = ("withdrawn", "vanished")  # marks of records that are live no longer
+
+RECEIPT_COUNTS = (
+    "fetched",
+    "unchanged",
+    "inactive",
+    "rejected_again",  # known rejects whose row is still the same
+    "withdrawn",
+    "vanished",
+    "staged",  # new or changed rows that may become contacts
+    "rejected",
+)
+
+ingestion_runs = _table(
+    "ingestion_runs",
+    sa.Column("id", BigInt, primary_key=True),
+    sa.Column("kind", CODE, nullable=False),  # ingest, plan, undo
+    sa.Column("source_system", CODE, nullable=False),
+    sa.Column("status", CODE, nullable=False),
+    sa.Column("first_load", sa.Boolean, nullable=False),
+    sa.Column("rules", key_text(200), nullable=False),
+    sa.Column("first_contact_id", BigInt, nullable=False),  # new contacts of this run count from here
+    sa.Column("started_at", Timestamp, nullable=False),
+    sa.Column("finished_at", Timestamp),
+    *[sa.Column(name, BigInt, nullable=False, server_default="0") for name in COUNTS],
+    sa.Column("error_code", CODE),
+    sa.Column("error_detail", Text),
+    sa.Column("error_hint", Text),
+    sa.Index(None, "source_system", "status"),
+)
+
+partition_receipts = _table(
+    "partition_receipts",
+    sa.Column("run_id", BigInt, primary_key=True, autoincrement=False),
+    sa.Column("partition", BigInt, primary_key=True, autoincrement=False),
+    # The plan, written before the partition is read:
+    sa.Column("lower_key", Text),
+    sa.Column("upper_key", Text),
+    sa.Column("without_key", sa.Boolean, nullable=False),
+    sa.Column("row_offset", BigInt, nullable=False),
+    sa.Column("planned_rows", BigInt, nullable=False),
+    # The receipt, committed with the partition's staged rows; until then null:
+    *[sa.Column(name, BigInt) for name in RECEIPT_COUNTS],
+)
+
+leases = _table(
+    "leases",
+    sa.Column("name", CODE, primary_key=True),
+    sa.Column("holder", key_text(200)),
+    sa.Column("run_id", BigInt),
+    sa.Column("token", BigInt, nullable=False),  # rises with each holder: a fencing token
+    sa.Column("beat_at", Timestamp, nullable=False),
+)
+
+source_states = _table(
+    "source_states",
+    sa.Column("source_system", CODE, primary_key=True),
+    sa.Column("rules", key_text(200), nullable=False),
+    sa.Column("last_run", BigInt, nullable=False),
+)
+
+# Written while the one writing transaction is open: on SQLite these live in a file of their own, see
+# `Database.begin_activity`.
+activity = sa.MetaData(naming_convention=metadata.naming_convention)
+
+run_progress = sa.Table(
+    "run_progress",
+    activity,
+    sa.Column("run_id", BigInt, primary_key=True, autoincrement=False),
+    sa.Column("stage", CODE, nullable=False),
+    sa.Column("done", BigInt, nullable=False),
+    sa.Column("total", BigInt, nullable=False),
+    sa.Column("rows", BigInt, nullable=False),
+    sa.Column("rows_per_second", sa.Float),
+    sa.Column("seconds_left", sa.Float),
+    sa.Column("beat_at", Timestamp, nullable=False),
+)
+
+
+def like(table: sa.Table, name: str) -> sa.Table:
+    """A bare table with the columns of another: no key, no index, no constraint but NOT NULL."""
+    columns = [
+        sa.Column(c.name, c.type, nullable=c.nullable, server_default=c.server_default and c.server_default.arg)
+        for c in table.columns
+    ]
+    return sa.Table(name, sa.MetaData(), *columns)
+
+
+# What matching and survivorship read of a record.
+COMPARED_COLUMNS = (
+    "record_key",
+    "source_record_id",
+    "contact_id",
+    "name",
+    "honorific",
+    "company_name",
+    "email",
+    "further_emails",
+    "phone",
+    "phone_type",
+    "further_phones",
+    "designation",
+    "relationship_type",
+    "data_quality_score",
+    "owner",
+)
+
+
+class Staging:
+    """The staging tables of one run, which reads one source system."""
+
+    def __init__(self, run_id: int, system: str) -> None:
+        self.system = system
+
+        def named(name: str) -> str:
+            return f"staging_{run_id}_{name}"
+
+        self.records = like(source_records, named("records"))
+        self.rejects = like(rejects, named("rejects"))
+        # The further e-mails and phones of staged records; `contact_id` as in the staged record.
+        self.points = like(contact_points, named("points"))
+        # Known records whose row needs no cleaning: withdrawn, vanished, or a reject that is settled.
+        self.marks = sa.Table(
+            named("marks"),
+            sa.MetaData(),
+            sa.Column("record_key", BigInt, nullable=False),
+            sa.Column("source_record_id", RECORD_ID),  # of a record that ended
+            sa.Column("payload_hash", BigInt),  # of a reject that is out of date, as the next
+            sa.Column("key_fault", sa.Boolean),
+            sa.Column("mark", CODE, nullable=False),  # one of ENDED; settled or gone: a reject that is out of date
+        )
+        # The contact ids of staged records that share a key with another record.
+        self.candidates = sa.Table(named("candidates"), sa.MetaData(), sa.Column("contact_id", BigInt))
+        # Each record, staged or known, that is in a cluster with another: the contact it belongs to now.
+        self.links = sa.Table(
+            named("links"),
+            sa.MetaData(),
+            sa.Column("record_key", BigInt, nullable=False),
+            sa.Column("source_record_id", RECORD_ID, nullable=False),
+            sa.Column("old_contact_id", BigInt, nullable=False),
+            sa.Column("contact_id", BigInt, nullable=False),
+            sa.Column("match_rule", CODE),
+            sa.Column("match_partner", RECORD_ID),
+            sa.Column("match_score", sa.Float),
+        )
+        # Known contacts, in no cluster, of which a record changed.
+        self.touched = sa.Table(named("touched"), sa.MetaData(), sa.Column("contact_id", BigInt))
+        # All live records of linked and touched contacts, each with the contact it belongs to after the run.
+        self.members = sa.Table(
+            named("members"),
+            sa.MetaData(),
+            *(sa.Column(name, source_records.c[name].type) for name in COMPARED_COLUMNS),
+        )
+        # What linked and touched contacts shall be.
+        self.golden = like(contacts, named("golden"))
+        self.golden_points = like(contact_points, named("golden_points"))
+        self.golden_owners = sa.Table(
+            named("golden_owners"),
+            sa.MetaData(),
+            sa.Column("contact_id", BigInt, nullable=False),
+            sa.Column("position", sa.SmallInteger, nullable=False),  # 0 stands in the contact itself
+            sa.Column("owner", NAME, nullable=False),
+        )
+        self.changes = like(changes, named("changes"))
+        self.suggestions = like(match_suggestions, named("suggestions"))
+        self.tables = (
+            self.records,
+            self.rejects,
+            self.points,
+            self.marks,
+            self.candidates,
+            self.links,
+            self.touched,
+            self.members,
+            self.golden,
+            self.golden_points,
+            self.golden_owners,
+            self.changes,
+            self.suggestions,
+        )

@@ -1,0 +1,380 @@
+"""What a run keeps in its staging tables between reading the source and the one writing transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+
+from ledgerline.contacts.model import CLEAN
+from ledgerline.databases.database import Database
+from ledgerline.databases.schema import (
+    COMPARED_COLUMNS,
+    ENDED,
+    Staging,
+    contact_owners,
+    contact_points,
+    contacts,
+    owners,
+    rejects,
+    source_records,
+)
+
+KNOWN = pl.Schema(
+    {
+        "record_key": pl.Int64,
+        "source_record_id": pl.String,
+        "contact_id": pl.Int64,  # null: the row is known only as a reject
+        "payload_hash": pl.Int64,
+        "is_live": pl.Boolean,
+        "reject_hash": pl.Int64,  # null: no open reject
+    }
+)
+
+RECORDS = pl.Schema({name: CLEAN.get(name, pl.Int64) for name in COMPARED_COLUMNS})
+
+# What matching reads of a known record.
+MATCHED = pl.Schema(
+    {
+        "record_key": pl.Int64,
+        "source_record_id": pl.String,
+        "contact_id": pl.Int64,
+        "name": pl.String,
+        "company_name": pl.String,
+        "email": pl.String,
+        "further_emails": pl.String,
+        "phone": pl.String,
+        "phone_type": pl.String,
+        "further_phones": pl.String,
+    }
+)
+
+
+def create(connection: sa.Connection, staging: Staging) -> None:
+    for table in staging.tables:
+        table.create(connection, checkfirst=False)
+
+
+def drop(connection: sa.Connection, staging: Staging) -> None:
+    for table in staging.tables:
+        table.drop(connection, checkfirst=True)
+
+
+def clear(connection: sa.Connection, tables: Iterable[sa.Table]) -> None:
+    """Empty staging tables of what an earlier attempt of this run left in them."""
+    for table in tables:
+        connection.execute(table.delete())
+
+
+CONTACTS = pl.Schema(
+    {
+        "id": pl.Int64,
+        "name": pl.String,
+        "honorific": pl.String,
+        "company_name": pl.String,
+        "email": pl.String,
+        "mobile_e164": pl.String,
+        "designation": pl.String,
+        "relationship_type": pl.String,
+        "data_quality_score": pl.Int16,
+        "source_system": pl.String,
+        "source_record_id": pl.String,
+        "is_active": pl.Boolean,
+        "created_run": pl.Int64,
+    }
+)
+POINTS = pl.Schema({"contact_id": pl.Int64, "kind": pl.String, "position": pl.Int16, "value": pl.String})
+OWNERS = pl.Schema({"contact_id": pl.Int64, "position": pl.Int16, "owner": pl.String})
+
+FAULTS = pl.Schema({"record_key": pl.Int64, "source_record_id": pl.String, "payload_hash": pl.Int64})
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the main database knows of the source's rows in a range."""
+
+    rows: pl.DataFrame  # KNOWN
+    faults: pl.DataFrame  # FAULTS: open rejects for want of a key of their own
+    by_id: bool  # whether `source_record_id` is filled: an integer key says it already
+    is_whole: bool = True  # whether these are the rows of the range alone: what is not there is gone
+
+    @staticmethod
+    def nothing() -> Known:
+        return Known(KNOWN.to_frame(), FAULTS.to_frame(), by_id=False)
+
+
+def known(main: Database, system: str, lower: int | None, upper: int | None) -> Known:
+    """Records and open rejects whose record keys, the integers themselves, are in (lower, upper]."""
+    return _known(main, system, lower, upper, by_id=False)
+
+
+def known_by_id(main: Database, system: str) -> Known:
+    """All records and open rejects that have a key."""
+    return replace(_known(main, system, None, None, by_id=True), is_whole=False)
+
+
+def _known(main: Database, system: str, lower: int | None, upper: int | None, *, by_id: bool) -> Known:
+    records = main.read(
+        sa.select(
+            source_records.c.record_key,
+            *([source_records.c.source_record_id] if by_id else []),
+            source_records.c.contact_id,
+            source_records.c.payload_hash,
+            source_records.c.is_live,
+        ).where(source_records.c.source_system == system, *_between(source_records, lower, upper))
+    )
+    refused = main.read(
+        sa.select(
+            rejects.c.record_key, rejects.c.source_record_id, rejects.c.payload_hash, rejects.c.key_fault
+        ).where(
+            rejects.c.source_system == system,
+            rejects.c.resolved_run.is_(None),
+            rejects.c.source_record_id.is_not(None),
+            *_between(rejects, lower, upper),
+        )
+    )
+    is_fault = refused["key_fault"].cast(pl.Boolean)
+    versions = refused.filter(~is_fault).rename({"payload_hash": "reject_hash"})
+    return Known(
+        _joined(typed(records, KNOWN), typed(versions, KNOWN), by_id=by_id),
+        typed(refused.filter(is_fault), FAULTS),
+        by_id,
+    )
+
+
+def keyless(main: Database, system: str) -> Known:
+    """The open rejects that have no key at all."""
+    refused = main.read(
+        sa.select(rejects.c.record_key, rejects.c.source_record_id, rejects.c.payload_hash).where(
+            rejects.c.source_system == system,
+            rejects.c.resolved_run.is_(None),
+            rejects.c.key_fault,
+            rejects.c.source_record_id.is_(None),
+        )
+    )
+    return Known(KNOWN.to_frame(), typed(refused, FAULTS), by_id=False)
+
+
+def _joined(records: pl.DataFrame, refused: pl.DataFrame, *, by_id: bool) -> pl.DataFrame:
+    if refused.is_empty():
+        return records
+    on = ["record_key", "source_record_id"] if by_id else ["record_key"]
+    both = records.drop("reject_hash").join(
+        refused.select(*on, "reject_hash"), on=on, how="full", coalesce=True
+    )
+    return typed(both, KNOWN)
+
+
+def _between(table: sa.Table, lower: int | None, upper: int | None) -> list[sa.ColumnElement[bool]]:
+    bounds: list[sa.ColumnElement[bool]] = []
+    if lower is not None:
+        bounds.append(table.c.record_key > lower)
+    if upper is not None:
+        bounds.append(table.c.record_key <= upper)
+    return bounds
+
+
+def typed(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """The columns of a schema, in its order and types; those that are missing are null."""
+    return frame.select(
+        pl.col(name).cast(dtype) if name in frame.columns else pl.lit(None, dtype).alias(name)
+        for name, dtype in schema.items()
+    )
+
+
+# -- candidates for matching ---------------------------------------------------------------------------
+
+
+def candidates(main: Database, staging: Staging, columns: Sequence[str]) -> pl.DataFrame:
+    """These columns, of `MATCHED`, of the staged records that were named as candidates."""
+    chosen = sa.select(staging.candidates.c.contact_id)
+    wanted = sa.select(*(staging.records.c[name] for name in columns))
+    read = main.read(wanted.where(staging.records.c.contact_id.in_(chosen)))
+    return typed(read, pl.Schema({name: MATCHED[name] for name in columns}))
+
+
+def staged(main: Database, staging: Staging, lower: int, upper: int) -> pl.DataFrame:
+    """The staged new records whose contact ids are in [lower, upper), with `MATCHED`."""
+    contact_id = staging.records.c.contact_id
+    query = sa.select(*_columns(staging.records, MATCHED)).where(contact_id >= lower, contact_id < upper)
+    return typed(main.read(query), MATCHED)
+
+
+def partners(main: Database, staging: Staging) -> pl.DataFrame:
+    """The known live records of every contact that shares a key with a staged record, with `MATCHED`.
+
+    A key is an e-mail address, a phone number, or name and company; the staged records' own contacts are
+    among them.
+    """
+    records, points = staging.records, staging.points
+    values = sa.union(
+        sa.select(records.c.email.label("value")).where(records.c.email.is_not(None)),
+        sa.select(records.c.phone).where(records.c.phone.is_not(None)),
+        sa.select(points.c.value),
+    ).subquery("staged_values")
+    shared = sa.union(
+        sa.select(contacts.c.id.label("contact_id")).join(values, contacts.c.email == values.c.value),
+        sa.select(contacts.c.id).join(values, contacts.c.mobile_e164 == values.c.value),
+        sa.select(contact_points.c.contact_id).join(values, contact_points.c.value == values.c.value),
+        sa.select(source_records.c.contact_id).join(
+            records, source_records.c.identity_key == records.c.identity_key
+        ),
+        sa.select(records.c.contact_id),
+    ).subquery("shared")
+    known, is_known_still = _known_still(staging)
+    partners = main.read(
+        sa.select(*_columns(source_records, MATCHED))
+        .select_from(known)
+        .where(source_records.c.contact_id.in_(sa.select(shared.c.contact_id)), is_known_still)
+    )
+    return typed(partners, MATCHED)
+
+
+def sample(main: Database, ids: Sequence[tuple[int, int]]) -> pl.DataFrame:
+    """[name, company_name] of the contacts with ids in some ranges [lower, upper]."""
+    within = sa.or_(sa.false(), *(contacts.c.id.between(lower, upper) for lower, upper in ids))
+    rows = main.read(sa.select(contacts.c.name, contacts.c.company_name).where(within))
+    return typed(rows, pl.Schema({"name": pl.String, "company_name": pl.String}))
+
+
+def _known_still(staging: Staging) -> tuple[sa.Join, sa.ColumnElement[bool]]:
+    """Live known records of which there is no new version, and that did not end: from where, and under what condition.
+
+    Outer joins, because SQLite makes an index for a join and none for NOT EXISTS.
+    """
+    records, marks = staging.records, staging.marks
+    known = source_records.outerjoin(records, _same(staging, records)).outerjoin(
+        marks, _same(staging, marks) & marks.c.mark.in_(ENDED)
+    )
+    return known, source_records.c.is_live & records.c.record_key.is_(None) & marks.c.record_key.is_(None)
+
+
+def _same(staging: Staging, table: sa.Table, known: sa.Table = source_records) -> sa.ColumnElement[bool]:
+    """That a row of a staging table is of the same source record."""
+    return (
+        (table.c.record_key == known.c.record_key)
+        & (table.c.source_record_id == known.c.source_record_id)
+        & (known.c.source_system == staging.system)
+    )
+
+
+def seen_ids(main: Database, staging: Staging) -> pl.DataFrame:
+    """[source_record_id] of the records that were staged or ended in this run."""
+    ended = sa.select(staging.marks.c.source_record_id).where(staging.marks.c.mark == "withdrawn")
+    seen = main.read(sa.union_all(sa.select(staging.records.c.source_record_id), ended))
+    return seen.select(pl.col("source_record_id").cast(pl.String))
+
+
+def forget_gone(connection: sa.Connection, staging: Staging) -> None:
+    """Delete the marks that only the end of staging can set, see `ingest.partitions.mark_gone`."""
+    connection.execute(staging.marks.delete().where(staging.marks.c.mark.in_(["vanished", "gone"])))
+
+
+def gather_members(connection: sa.Connection, staging: Staging) -> None:
+    """Put all live records of the linked and touched contacts into one table, so that slices of it are cheap."""
+    links, touched = staging.links, staging.touched
+    known, is_known_still = _known_still(staging)
+    for table, rows, condition in (
+        (staging.records, staging.records, sa.true()),
+        (source_records, known, is_known_still),
+    ):
+        same = _same(staging, links, table)
+        columns = [column for column in _columns(table, RECORDS) if column.name != "contact_id"]
+        names = [*(column.name for column in columns), "contact_id"]
+        linked = sa.select(*columns, links.c.contact_id).select_from(rows.join(links, same)).where(condition)
+        unlinked = (
+            sa.select(*columns, table.c.contact_id)
+            .select_from(rows.join(touched, table.c.contact_id == touched.c.contact_id).outerjoin(links, same))
+            .where(condition, links.c.contact_id.is_(None))
+        )
+        for chosen in (linked, unlinked):
+            connection.execute(staging.members.insert().from_select(names, chosen))
+    sa.Index(f"ix_{staging.members.name}", staging.members.c.contact_id).create(connection, checkfirst=True)
+
+
+def members(main: Database, staging: Staging, lower: int, upper: int) -> pl.DataFrame:
+    """The members of contacts with ids in (lower, upper].
+
+    `RECORDS`, with `contact_id` the contact that they belong to after the run.
+    """
+    rows = main.read(sa.select(staging.members).where(*_within(staging.members, lower, upper)))
+    return typed(rows, RECORDS)
+
+
+def _within(table: sa.Table, lower: int, upper: int) -> list[sa.ColumnElement[bool]]:
+    return [table.c.contact_id > lower, table.c.contact_id <= upper]
+
+
+def _columns(table: sa.Table, schema: pl.Schema) -> list[sa.Column[Any]]:
+    return [table.c[name] for name in schema]
+
+
+# -- golden contacts -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """Known contacts as they are now."""
+
+    contacts: pl.DataFrame
+    points: pl.DataFrame  # [contact_id, kind, position, value]
+    owners: pl.DataFrame  # [contact_id, position, owner]; the first, at 0, stands in the contact
+
+
+def touch(connection: sa.Connection, staging: Staging, first_contact_id: int) -> None:
+    """Note the known contacts, in no cluster, of which a record is new in its version or marked."""
+    records, marks, links, touched = staging.records, staging.marks, staging.links, staging.touched
+    changed = sa.select(records.c.contact_id).where(records.c.contact_id < first_contact_id)
+    marked = sa.select(source_records.c.contact_id).join(
+        marks,
+        (marks.c.record_key == source_records.c.record_key)
+        & (marks.c.source_record_id == source_records.c.source_record_id)
+        & (source_records.c.source_system == staging.system)
+        & marks.c.mark.in_(ENDED),
+    )
+    either = sa.union(changed, marked).subquery("either")
+    in_clusters = sa.union(sa.select(links.c.contact_id), sa.select(links.c.old_contact_id))
+    connection.execute(
+        touched.insert().from_select(
+            ["contact_id"], sa.select(either.c.contact_id).where(either.c.contact_id.not_in(in_clusters))
+        )
+    )
+
+
+def slices(main: Database, staging: Staging, size: int) -> list[tuple[int, int]]:
+    """Ranges (lower, upper] that hold about `size` linked or touched contacts each."""
+    ids = main.read(
+        sa.union(sa.select(staging.links.c.contact_id), sa.select(staging.touched.c.contact_id))
+    )["contact_id"].sort()
+    bounds = [*ids.gather_every(size, size - 1).to_list(), *ids.tail(1).to_list()]
+    lowers = [-1, *bounds]
+    return [(lower, upper) for lower, upper in zip(lowers, bounds, strict=False) if lower < upper]
+
+
+def current(main: Database, staging: Staging, lower: int, upper: int, first_contact_id: int) -> Current:
+    """The linked and touched contacts with ids in (lower, upper] that were there before the run."""
+    concerned = sa.union(
+        *(
+            sa.select(table.c.contact_id).where(*_within(table, lower, upper))
+            for table in (staging.links, staging.touched)
+        )
+    ).subquery("concerned")
+    ids = sa.select(concerned.c.contact_id).where(concerned.c.contact_id < first_contact_id)
+    in_contact = (
+        sa.select(contacts.c.id.label("contact_id"), sa.literal(0).label("position"), owners.c.name.label("owner"))
+        .join(owners, owners.c.id == contacts.c.owner_id)
+        .where(contacts.c.id.in_(ids))
+    )
+    further = (
+        sa.select(contact_owners.c.contact_id, contact_owners.c.position, owners.c.name.label("owner"))
+        .join(owners, owners.c.id == contact_owners.c.owner_id)
+        .where(contact_owners.c.contact_id.in_(ids))
+    )
+    return Current(
+        typed(main.read(sa.select(contacts).where(contacts.c.id.in_(ids))), CONTACTS),
+        typed(main.read(sa.select(contact_points).where(contact_points.c.contact_id.in_(ids))), POINTS),
+        typed(main.read(sa.union_all(in_contact, further)), OWNERS),
+    )

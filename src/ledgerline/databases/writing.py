@@ -1,0 +1,367 @@
+"""The one writing transaction of a run, as named set-based statements.
+
+Everything here runs on one connection inside one transaction: it is all there, or not there. The order
+matters and is told by `fill` (into empty tables) and `merge`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledgerline.databases.engines import Server
+from ledgerline.databases.schema import (
+    ENDED,
+    Staging,
+    changes,
+    contact_owners,
+    contact_points,
+    contacts,
+    match_suggestions,
+    owners,
+    rejects,
+    source_record_versions,
+    source_records,
+)
+
+TABLES = (contacts, contact_points, contact_owners, source_records, source_record_versions)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How many rows the statements wrote, by what that means in the account."""
+
+    new_records: int
+    inserted: int  # contacts that came to be
+    updated: int  # known records with another content
+    same: int  # known records that came with another hash but say what they said
+    withdrawn: int
+    vanished: int
+    rejected: int
+
+
+def write(
+    connection: sa.Connection, server: Server, staging: Staging, run_id: int, first_contact_id: int, *, first_load: bool
+) -> Written:
+    """Bring the staged work into the tables of the application; `first_load`: they are empty."""
+    step = _Writing(connection, staging, run_id, first_contact_id)
+    if first_load:
+        with server.unindexed(connection, TABLES):
+            return step.fill()
+    return step.merge()
+
+
+class _Writing:
+    def __init__(
+        self, connection: sa.Connection, staging: Staging, run_id: int, first_contact_id: int
+    ) -> None:
+        self._connection = connection
+        self._staging = staging
+        self._run_id = run_id
+        self._first = first_contact_id
+
+    def fill(self) -> Written:
+        self.add_owners()
+        new, _ = self.count_staged()
+        inserted = self.insert_plain_contacts() + self.insert_golden_contacts()
+        self.insert_plain_points()
+        self.insert_golden_details()
+        self.insert_records()
+        self.insert_suggestions()
+        rejected = self.copy(self._staging.rejects, rejects)
+        return Written(new, inserted, 0, 0, 0, 0, rejected)
+
+    def merge(self) -> Written:
+        self.inherit_reasons()
+        self.add_owners()
+        new, known = self.count_staged()
+        same = self.count_same()
+        self.keep_versions()
+        inserted = self.insert_plain_contacts() + self.insert_golden_contacts()
+        self.insert_plain_points()
+        self.update_golden_contacts()
+        self.redirect_merged_contacts()
+        self.clear_details()
+        self.insert_golden_details()
+        self.remove_replaced_records()
+        self.insert_records()
+        withdrawn, vanished = self.mark_records()
+        self.copy(self._staging.changes, changes)
+        self.insert_suggestions()
+        self.settle_rejects()
+        rejected = self.copy(self._staging.rejects, rejects)
+        return Written(new, inserted, known - same, same, withdrawn, vanished, rejected)
+
+    def _do(self, statement: Any) -> int:
+        result = self._connection.execute(statement, execution_options={"preserve_rowcount": True})
+        return int(result.rowcount)
+
+    def copy(self, staged: sa.Table, table: sa.Table) -> int:
+        names = [column.name for column in table.columns]
+        return self._do(table.insert().from_select(names, sa.select(*[staged.c[name] for name in names])))
+
+    # -- owners ------------------------------------------------------------------------------------
+
+    def add_owners(self) -> None:
+        """Owners whose names were not known."""
+        names = sa.union(
+            sa.select(self._staging.records.c.owner.label("name")).where(
+                self._staging.records.c.owner.is_not(None)
+            ),
+            sa.select(self._staging.golden_owners.c.owner),
+        ).subquery("names")
+        unknown = sa.select(names.c.name).where(~sa.exists().where(owners.c.name == names.c.name))
+        self._do(owners.insert().from_select(["name"], unknown.order_by(names.c.name)))
+
+    # -- contacts ----------------------------------------------------------------------------------
+
+    def insert_plain_contacts(self) -> int:
+        """A new record in no cluster is a contact as it stands."""
+        records = self._staging.records
+        given = {
+            "id": records.c.contact_id,
+            "name": records.c.name,
+            "honorific": records.c.honorific,
+            "company_name": records.c.company_name,
+            "email": records.c.email,
+            "mobile_e164": records.c.phone,
+            "designation": records.c.designation,
+            "relationship_type": records.c.relationship_type,
+            "data_quality_score": records.c.data_quality_score,
+            "owner_id": owners.c.id,
+            "source_system": records.c.source_system,
+            "source_record_id": records.c.source_record_id,
+            "created_run": records.c.run_id,
+        }
+        rows = (
+            sa.select(*given.values())
+            .select_from(self._unlinked(records).outerjoin(owners, owners.c.name == records.c.owner))
+            .where(records.c.contact_id >= self._first, self._staging.links.c.contact_id.is_(None))
+        )
+        return self._do(contacts.insert().from_select(list(given), rows))
+
+    def insert_plain_points(self) -> None:
+        points = self._staging.points
+        names = [column.name for column in contact_points.columns]
+        rows = (
+            sa.select(*[points.c[name] for name in names])
+            .select_from(self._unlinked(points))
+            .where(points.c.contact_id >= self._first, self._staging.links.c.contact_id.is_(None))
+        )
+        self._do(contact_points.insert().from_select(names, rows))
+
+    def _unlinked(self, staged: sa.Table) -> sa.Join:
+        """With its links; those without one are alone. (SQLite makes an index for a join, for EXISTS it does not.)"""
+        links = self._staging.links
+        return staged.outerjoin(links, links.c.old_contact_id == staged.c.contact_id)
+
+    def insert_golden_contacts(self) -> int:
+        golden = self._staging.golden
+        names = [name for name in golden.columns.keys() if name not in ("owner_id", "merged_into", "updated_run")]
+        rows = (
+            sa.select(*[golden.c[name] for name in names], owners.c.id)
+            .select_from(self._with_owner(golden))
+            .where(golden.c.id >= self._first)
+        )
+        return self._do(contacts.insert().from_select([*names, "owner_id"], rows))
+
+    def update_golden_contacts(self) -> None:
+        golden = self._staging.golden
+        kept = ("id", "source_system", "source_record_id", "created_run", "updated_run", "merged_into", "owner_id")
+        names = [name for name in golden.columns.keys() if name not in kept]
+        known = golden.c.id < self._first
+        self._do(
+            contacts.update()
+            .where(contacts.c.id == golden.c.id, known)
+            .values({**{name: golden.c[name] for name in names}, "updated_run": self._run_id})
+        )
+        named = self._staging.golden_owners
+        first_owner = (
+            sa.select(owners.c.id)
+            .join(named, named.c.owner == owners.c.name)
+            .where(named.c.contact_id == contacts.c.id, named.c.position == 0)
+            .scalar_subquery()
+        )
+        concerned = sa.select(golden.c.id).where(known)
+        self._do(contacts.update().where(contacts.c.id.in_(concerned)).values(owner_id=first_owner))
+
+    def _with_owner(self, golden: sa.Table) -> sa.Join:
+        named = self._staging.golden_owners
+        return golden.outerjoin(
+            named, (named.c.contact_id == golden.c.id) & (named.c.position == 0)
+        ).outerjoin(owners, owners.c.name == named.c.owner)
+
+    def redirect_merged_contacts(self) -> None:
+        """Known contacts that joined an older one become redirects to it, and so do those before them."""
+        target = self._moved()
+        for column in (contacts.c.id, contacts.c.merged_into):
+            self._do(
+                contacts.update()
+                .where(column == target.c.old_contact_id)
+                .values(merged_into=target.c.contact_id, is_active=sa.false(), updated_run=self._run_id)
+            )
+
+    def _moved(self) -> sa.Subquery:
+        """[old_contact_id, contact_id] of the known contacts that joined an older one."""
+        links = self._staging.links
+        pairs = sa.select(links.c.old_contact_id, links.c.contact_id).where(
+            links.c.old_contact_id < self._first, links.c.old_contact_id != links.c.contact_id
+        )
+        return pairs.distinct().subquery("moved")
+
+    # -- what hangs on contacts ---------------------------------------------------------------------
+
+    def clear_details(self) -> None:
+        """Drop the further values of contacts that get new ones, or that became redirects."""
+        links = self._staging.links
+        concerned = sa.union(
+            sa.select(self._staging.golden.c.id.label("contact_id")),
+            sa.select(links.c.old_contact_id).where(links.c.old_contact_id != links.c.contact_id),
+        ).subquery("concerned")
+        for table in (contact_points, contact_owners):
+            self._do(table.delete().where(table.c.contact_id.in_(sa.select(concerned.c.contact_id))))
+
+    def insert_golden_details(self) -> None:
+        self.copy(self._staging.golden_points, contact_points)
+        named = self._staging.golden_owners
+        rows = (
+            sa.select(named.c.contact_id, owners.c.id, named.c.position)
+            .join(owners, owners.c.name == named.c.owner)
+            .where(named.c.position > 0)
+        )
+        self._do(contact_owners.insert().from_select(["contact_id", "owner_id", "position"], rows))
+
+    # -- source records ------------------------------------------------------------------------------
+
+    def count_staged(self) -> tuple[int, int]:
+        """(new records, new versions of known ones)."""
+        records = self._staging.records
+        is_new = sa.case((records.c.contact_id >= self._first, 1), else_=0)
+        query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(is_new), 0)).select_from(records)
+        every, new = self._connection.execute(query).one()
+        return int(new), int(every) - int(new)
+
+    def count_same(self) -> int:
+        """Known records whose new version says what they said."""
+        records = self._staging.records
+        skipped = ("payload_hash", "contact_id", "run_id", "match_rule", "match_partner", "match_score")
+        compared = [c.name for c in source_records.columns if c.name not in skipped and not c.primary_key]
+        equal = [~records.c[name].is_distinct_from(source_records.c[name]) for name in compared]
+        query = sa.select(sa.func.count()).select_from(
+            records.join(source_records, self._same_record(records, source_records))
+        )
+        return int(self._connection.execute(query.where(*equal)).scalar_one())
+
+    def inherit_reasons(self) -> None:
+        """A new version of a known record belongs to its contact for the reason that the old one did."""
+        records = self._staging.records
+        reasons = {
+            name: source_records.c[name] for name in ("match_rule", "match_partner", "match_score")
+        }
+        self._do(records.update().where(self._same_record(records, source_records)).values(reasons))
+
+    def keep_versions(self) -> None:
+        """Keep what known records were before this run touches them."""
+        records, marks = self._staging.records, self._staging.marks
+        keys = sa.union(
+            sa.select(records.c.record_key, records.c.source_record_id).where(records.c.contact_id < self._first),
+            sa.select(marks.c.record_key, marks.c.source_record_id).where(
+                marks.c.mark.in_(ENDED)
+            ),
+            sa.select(source_records.c.record_key, source_records.c.source_record_id).where(
+                source_records.c.source_system == self._staging.system,
+                source_records.c.contact_id.in_(sa.select(self._moved().c.old_contact_id)),
+            ),
+        ).subquery("keys")
+        names = [column.name for column in source_records.columns]
+        rows = sa.select(sa.literal(self._run_id), *[source_records.c[name] for name in names]).join(
+            keys, self._same_record(keys, source_records)
+        )
+        self._do(source_record_versions.insert().from_select(["replaced_by_run", *names], rows))
+
+    def remove_replaced_records(self) -> None:
+        """Delete old versions, and move what else belongs to a contact that joined another, live or not."""
+        records, links = self._staging.records, self._staging.links
+        self._do(
+            source_records.delete().where(sa.exists().where(self._same_record(records, source_records)))
+        )
+        self._do(
+            source_records.update()
+            .where(
+                self._same_record(links, source_records),
+                source_records.c.contact_id != links.c.contact_id,
+            )
+            .values(
+                contact_id=links.c.contact_id,
+                match_rule=sa.func.coalesce(links.c.match_rule, source_records.c.match_rule),
+                match_partner=sa.func.coalesce(links.c.match_partner, source_records.c.match_partner),
+                match_score=sa.func.coalesce(links.c.match_score, source_records.c.match_score),
+                run_id=self._run_id,
+            )
+        )
+        moved = self._moved()
+        self._do(
+            source_records.update()
+            .where(source_records.c.contact_id == moved.c.old_contact_id)
+            .values(contact_id=moved.c.contact_id, run_id=self._run_id)
+        )
+
+    def insert_records(self) -> None:
+        """All staged records, each with the contact that it was linked to."""
+        records, links = self._staging.records, self._staging.links
+        from_links = ("match_rule", "match_partner", "match_score")
+        columns = {
+            **{c.name: records.c[c.name] for c in source_records.columns},
+            **{name: sa.func.coalesce(links.c[name], records.c[name]) for name in from_links},
+            "contact_id": sa.func.coalesce(links.c.contact_id, records.c.contact_id),
+        }
+        rows = sa.select(*columns.values()).select_from(
+            records.outerjoin(links, self._same_record(links, records))
+        )
+        self._do(source_records.insert().from_select(list(columns), rows))
+
+    def mark_records(self) -> tuple[int, int]:
+        """(withdrawn, vanished): known records that are live no longer."""
+        marks = self._staging.marks
+        counts = [
+            self._do(
+                source_records.update()
+                .where(self._same_record(marks, source_records), marks.c.mark == mark)
+                .values(is_live=sa.false(), run_id=self._run_id)
+            )
+            for mark in ENDED
+        ]
+        return counts[0], counts[1]
+
+    def _same_record(self, staged: sa.FromClause, table: sa.Table) -> sa.ColumnElement[bool]:
+        same = (staged.c.record_key == table.c.record_key) & (
+            staged.c.source_record_id == table.c.source_record_id
+        )
+        return same & (table.c.source_system == self._staging.system)
+
+    # -- rejects and suggestions -----------------------------------------------------------------------
+
+    def settle_rejects(self) -> None:
+        marks = self._staging.marks
+        settled = sa.exists().where(
+            marks.c.record_key == rejects.c.record_key,
+            marks.c.payload_hash == rejects.c.payload_hash,
+            marks.c.key_fault == rejects.c.key_fault,
+            marks.c.mark.in_(["settled", "gone"]),
+            rejects.c.source_system == self._staging.system,
+        )
+        self._do(
+            rejects.update().where(rejects.c.resolved_run.is_(None), settled).values(resolved_run=self._run_id)
+        )
+
+    def insert_suggestions(self) -> None:
+        staged = self._staging.suggestions
+        names = [column.name for column in match_suggestions.columns if column.name != "status"]
+        known = sa.exists().where(
+            match_suggestions.c.left_contact_id == staged.c.left_contact_id,
+            match_suggestions.c.right_contact_id == staged.c.right_contact_id,
+        )
+        rows = sa.select(*[staged.c[name] for name in names]).where(~known)
+        self._do(match_suggestions.insert().from_select(names, rows))

@@ -1,0 +1,60 @@
+"""What the outside sees, as JSON documents: the CLI's `--json` and the API answer with the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ledgerline.databases.runs import Run
+from ledgerline.errors import LedgerlineError
+
+
+def timestamp(moment: datetime | None) -> str | None:
+    """ISO 8601 in UTC with milliseconds, as JavaScript writes it."""
+    if moment is None:
+        return None
+    return moment.replace(tzinfo=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def run_document(run: Run, progress: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "runId": run.id,
+        "kind": run.kind,
+        "sourceSystem": run.source_system,
+        "status": run.status,
+        "startedAt": timestamp(run.started_at),
+        "finishedAt": timestamp(run.finished_at),
+        "progress": None if progress is None else progress_document(progress),
+        "counts": dict(run.counts),
+    }
+    if run.error_code:
+        document["error"] = {"code": run.error_code, "detail": run.error_detail, "hint": run.error_hint}
+    return document
+
+
+def progress_document(progress: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "stage": progress["stage"],
+        "done": progress["done"],
+        "total": progress["total"],
+        "rows": progress["rows"],
+        "rowsPerSecond": progress["rows_per_second"],
+        "secondsLeft": progress["seconds_left"],
+    }
+
+
+def reject_document(reject: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "runId": reject["run_id"],
+        "sourceSystem": reject["source_system"],
+        "sourceRecordId": reject["source_record_id"],
+        "reasons": reject["reasons"].split(","),
+        "raw": json.loads(reject["raw"]),
+        "resolvedRun": reject["resolved_run"],
+    }
+
+
+def error_document(error: LedgerlineError) -> dict[str, Any]:
+    return {"error": {"code": error.code, "detail": error.detail, "hint": error.hint}}

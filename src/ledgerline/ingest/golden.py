@@ -1,0 +1,180 @@
+"""Linked and touched contacts → what they shall be, and what changes about them."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from ledgerline.contacts.survive import Golden, survive
+from ledgerline.databases import staging
+from ledgerline.databases.database import Database
+from ledgerline.databases.schema import Staging, changes
+from ledgerline.ingest.partitions import Job
+
+_CONTACTS_AT_ONCE = 25_000
+_COMPARED = (
+    "name",
+    "honorific",
+    "company_name",
+    "email",
+    "mobile_e164",
+    "designation",
+    "relationship_type",
+    "data_quality_score",
+    "is_active",
+    "owners",
+    "further_emails",
+    "further_phones",
+)
+_GIVEN_AS = {"owners": "owner"}  # a contact's field → the field whose giver is known
+
+
+def make_golden(job: Job, main: Database) -> None:
+    """Stage the golden rows of every linked or touched contact, slice by slice, and their changes."""
+    tables = Staging(job.run_id, job.system)
+    with main.begin() as connection:
+        job.lease.check(connection)
+        staging.clear(connection, [tables.members, tables.golden, tables.golden_points, tables.golden_owners, tables.changes])
+        staging.gather_members(connection, tables)
+        main.server.analyze(connection, [tables.members])
+    for lower, upper in staging.slices(main, tables, _CONTACTS_AT_ONCE):
+        members = staging.members(main, tables, lower, upper)
+        golden = survive(_lined_up(members))
+        new = contact_rows(golden, members, job)
+        points = golden.points.rename({"cluster": "contact_id"})
+        owners = owner_rows(golden)
+        before = None if job.first_load else staging.current(main, tables, lower, upper, job.first_contact_id)
+        if before is not None:
+            new, changed = with_changes(new, points, owners, before, golden.provenance, members, job)
+            points, owners = _with_idle(points, before.points, new), _with_idle(owners, before.owners, new)
+        with main.begin(
+            [
+                (tables.golden, new.drop("owner", strict=False)),
+                (tables.golden_points, points.join(new.select(contact_id="id"), on="contact_id", how="semi")),
+                (tables.golden_owners, owners.join(new.select(contact_id="id"), on="contact_id", how="semi")),
+                *([] if before is None else [(tables.changes, changed)]),
+            ]
+        ) as connection:
+            job.lease.check(connection)
+
+
+def _lined_up(members: pl.DataFrame) -> pl.DataFrame:
+    """Members as `survive` wants them. One source, so trust is equal; a later key is the newer record."""
+    return members.sort("record_key", "source_record_id").with_columns(
+        record=pl.int_range(pl.len(), dtype=pl.Int64),
+        cluster="contact_id",
+        trust=pl.lit(0),
+        position=pl.col("record_key"),
+    )
+
+
+def contact_rows(golden: Golden, members: pl.DataFrame, job: Job) -> pl.DataFrame:
+    """Golden contacts in the columns of `contacts`; a contact's own source record is its first."""
+    founders = members.sort("record_key", "source_record_id").unique(
+        "contact_id", keep="first", maintain_order=True
+    )
+    return (
+        golden.contacts.rename({"cluster": "id"})
+        .drop("further_owners", "owner")
+        .join(founders.select(id="contact_id", source_record_id="source_record_id"), on="id")
+        .with_columns(
+            source_system=pl.lit(job.system),
+            is_active=pl.lit(value=True),
+            created_run=pl.lit(job.run_id, pl.Int64),
+        )
+    )
+
+
+def owner_rows(golden: Golden) -> pl.DataFrame:
+    """[contact_id, position, owner], the first owner at 0."""
+    listed = golden.contacts.select(
+        contact_id="cluster",
+        owner=pl.concat_list(pl.concat_list("owner"), "further_owners").list.drop_nulls(),
+    )
+    return (
+        listed.filter(pl.col("owner").list.len() > 0)
+        .with_columns(position=pl.int_ranges(0, pl.col("owner").list.len(), dtype=pl.Int16))
+        .explode("owner", "position")
+    )
+
+
+def with_changes(
+    new: pl.DataFrame,
+    points: pl.DataFrame,
+    owners: pl.DataFrame,
+    before: staging.Current,
+    provenance: pl.DataFrame,
+    members: pl.DataFrame,
+    job: Job,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The golden rows that differ from what is there, and every field that does, as rows of `changes`.
+
+    A contact of which no live record is left stays as it is, but inactive.
+    """
+    then = _comparable(before.contacts, before.points, before.owners)
+    now = _comparable(new, points, owners)
+    left = then.join(now, on="id", how="anti").with_columns(is_active=pl.lit("false"))
+    both = pl.concat([now.join(then.select("id"), on="id", how="semi"), left]).join(
+        then, on="id", suffix="_before"
+    )
+    fields = [
+        both.filter(~pl.col(name).eq_missing(pl.col(f"{name}_before"))).select(
+            contact_id="id", field=pl.lit(name), old_value=f"{name}_before", new_value=name
+        )
+        for name in _COMPARED
+    ]
+    changed = pl.concat(fields)
+    differing = changed["contact_id"].unique()
+    idle = before.contacts.join(left.select("id"), on="id", how="semi").with_columns(is_active=pl.lit(value=False))
+    rows = pl.concat([new, idle.select(c for c in idle.columns if c in new.columns)], how="diagonal_relaxed")
+    is_new = ~pl.col("id").is_in(before.contacts["id"].implode())
+    kept = rows.filter(is_new | pl.col("id").is_in(differing.implode()))
+    return kept, _with_source(changed, provenance, members, job)
+
+
+def _with_idle(details: pl.DataFrame, before: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Beside the details of golden contacts, those of the contacts that only became inactive."""
+    idle = rows.filter(~pl.col("is_active")).select(contact_id="id")
+    return pl.concat([details, before.join(idle, on="contact_id", how="semi")], how="diagonal_relaxed")
+
+
+def _comparable(rows: pl.DataFrame, points: pl.DataFrame, owners: pl.DataFrame) -> pl.DataFrame:
+    """[id, _COMPARED…] as text, lists joined by a space (owners by a comma)."""
+    further = [
+        points.filter(pl.col("kind") == kind)
+        .sort("contact_id", "position")
+        .group_by("contact_id", maintain_order=True)
+        .agg(pl.col("value").str.join(" ").alias(name))
+        for kind, name in (("EMAIL", "further_emails"), ("PHONE", "further_phones"))
+    ]
+    named = (
+        owners.sort("contact_id", "position")
+        .group_by("contact_id", maintain_order=True)
+        .agg(pl.col("owner").str.join(", ").alias("owners"))
+    )
+    wide = rows.with_columns(pl.col("is_active").cast(pl.Boolean))
+    for frame in (*further, named):
+        wide = wide.join(frame, left_on="id", right_on="contact_id", how="left")
+    return wide.select("id", *[pl.col(name).cast(pl.String) for name in _COMPARED])
+
+
+def _with_source(
+    changed: pl.DataFrame, provenance: pl.DataFrame, members: pl.DataFrame, job: Job
+) -> pl.DataFrame:
+    numbered = _lined_up(members).select("record", "source_record_id")
+    givers = provenance.join(numbered, on="record").select(
+        contact_id="cluster", of_record="field", source_record_id="source_record_id"
+    )
+    return (
+        changed.with_columns(of_record=pl.col("field").replace(_GIVEN_AS))
+        .join(givers, on=["contact_id", "of_record"], how="left")
+        .with_columns(
+            run_id=pl.lit(job.run_id, pl.Int64),
+            source_system=pl.lit(job.system),
+            rule=pl.when(pl.col("field") == "is_active")
+            .then(pl.lit("live_sources"))
+            .otherwise(pl.lit("survivorship")),
+        )
+        .select(column.name for column in changes.columns)
+    )
+
+

@@ -1,0 +1,155 @@
+"""Staged records → the contacts they belong to: find who shares a key, match, and note the links.
+
+Memory holds integers for all new records, the text of few: names are read back where they are to be compared,
+and what names a record in the links where it is in a cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from ledgerline.contacts.blocks import Sample, block
+from ledgerline.contacts.keys import Keys, match_keys
+from ledgerline.contacts.match import Matches, match
+from ledgerline.contacts.model import MatchRule
+from ledgerline.databases import staging
+from ledgerline.databases.database import Database
+from ledgerline.databases.schema import Staging
+from ledgerline.ingest.partitions import Job
+
+_SAMPLED_CONTACTS, _SAMPLES = 50_000, 50
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What matching came to."""
+
+    links: pl.DataFrame
+    suggestions: pl.DataFrame
+    capped: int
+
+
+def join_records(job: Job, main: Database, keys: Sequence[Keys]) -> Joined:
+    """Match the staged records with each other and with what is known; stage the links and suggestions.
+
+    Records have numbers: known ones before new ones, those of older contacts first. The smallest number of a
+    cluster is its founder, so the oldest contact survives.
+    """
+    tables = Staging(job.run_id, job.system)
+    with main.begin() as connection:
+        job.lease.check(connection)
+        staging.clear(connection, [tables.links, tables.suggestions, tables.touched])
+    known = _known_records(job, main, tables)
+    first_new = job.first_contact_id - known.height  # the contact id of a new record less its number
+    new = Keys.concat(keys).renumbered(known.height)
+    blocks = block(Keys.concat([match_keys(known), new]), known["record"], _sample(job, main, known, new))
+
+    def read_back(records: pl.Series, *columns: str) -> pl.DataFrame:
+        chosen = records.filter(records >= known.height) + first_new
+        read = _read_back(main, tables, chosen, *columns)
+        return read.with_columns(record=pl.col("contact_id") - first_new)
+
+    names = read_back(pl.Series(blocks.names_needed()), "name")
+    names = pl.concat([known.select("record", "name"), names.select("record", "name")])
+    matches = match(blocks, names, known.select("record", "contact_id"))
+    del blocks, names
+    fresh = read_back(matches.clusters["record"], "record_key", "source_record_id")
+    clustered = pl.concat([known, fresh.with_columns(is_staged=pl.lit(value=True))], how="diagonal")
+    joined = joined_records(matches, clustered, first_new)
+    with main.begin(
+        [
+            (tables.links, joined.links),
+            (tables.suggestions, joined.suggestions.with_columns(run_id=pl.lit(job.run_id, pl.Int64))),
+        ]
+    ) as connection:
+        staging.touch(connection, tables, job.first_contact_id)
+        main.server.analyze(connection, [tables.links, tables.touched])
+        job.lease.check(connection)
+    return joined
+
+
+def _known_records(job: Job, main: Database, tables: Staging) -> pl.DataFrame:
+    """Known records that share a key with a staged one, and staged new versions of known records, numbered."""
+    frames = [staging.MATCHED.to_frame().with_columns(is_staged=pl.lit(value=False))]
+    if not job.first_load:
+        frames += [
+            staging.partners(main, tables).with_columns(is_staged=pl.lit(value=False)),
+            staging.staged(main, tables, 0, job.first_contact_id).with_columns(is_staged=pl.lit(value=True)),
+        ]
+    ordered = pl.concat(frames).sort("contact_id", "record_key", "source_record_id")
+    return ordered.with_columns(record=pl.int_range(pl.len(), dtype=pl.Int64))
+
+
+def _sample(job: Job, main: Database, known: pl.DataFrame, new: Keys) -> Sample | None:
+    """Some of the contacts there are, by which a run that reads but what is new can tell common names."""
+    if job.first_load or (known.is_empty() and new.people.is_empty()):
+        return None
+    stride = max(job.first_contact_id // _SAMPLES, 1)
+    width = min(stride, _SAMPLED_CONTACTS // _SAMPLES)
+    lowers = range(1, job.first_contact_id, stride)
+    rows = staging.sample(main, [(lower, lower + width - 1) for lower in lowers])
+    return Sample.of(rows, one_in=stride / width)
+
+
+def _read_back(main: Database, tables: Staging, contact_ids: pl.Series, *columns: str) -> pl.DataFrame:
+    """[contact_id, …]: these columns of new records, found by the contact ids that they were staged with."""
+    ids = pl.DataFrame({"contact_id": contact_ids})
+    with main.begin() as connection:
+        staging.clear(connection, [tables.candidates])
+    with main.begin([(tables.candidates, ids)]) as connection:
+        main.server.analyze(connection, [tables.candidates, tables.records])
+    return staging.candidates(main, tables, ["contact_id", *columns])
+
+
+def joined_records(matches: Matches, clustered: pl.DataFrame, first_new: int) -> Joined:
+    """The clusters in which something is new, as links; the suggestions between different contacts.
+
+    clustered  [record, record_key, source_record_id, contact_id, is_staged]: at least all records of clusters
+               and all known ones, with the contact that each was known or staged with
+    """
+    named = clustered.select("record", "record_key", "source_record_id", "contact_id", "is_staged")
+    clusters = matches.clusters.join(named, on="record").filter(pl.col("is_staged").any().over("cluster"))
+    founders = named.select(cluster="record", founder="contact_id")
+    partners = named.select(partner="record", match_partner="source_record_id")
+    joined = pl.col("rule") != MatchRule.IDENTITY.value  # the others belonged to their contact before
+    links = (
+        clusters.with_columns(pl.when(joined).then(pl.col("rule", "partner", "score")))
+        .join(founders, on="cluster")
+        .join(partners, on="partner", how="left")
+        .select(
+            "record",
+            "record_key",
+            "source_record_id",
+            old_contact_id="contact_id",
+            contact_id="founder",
+            match_rule="rule",
+            match_partner="match_partner",
+            match_score=pl.col("score").cast(pl.Float64),
+        )
+    )
+    others = named.join(links, on="record", how="anti")
+    contacts = pl.concat(frame.select("record", "contact_id") for frame in (links, others))
+    suggestions = _suggested(matches.suggestions, contacts, first_new)
+    return Joined(links.drop("record"), suggestions, matches.capped)
+
+
+def _suggested(suggestions: pl.DataFrame, contacts: pl.DataFrame, first_new: int) -> pl.DataFrame:
+    """The best suggestion between any two contacts; a new record that is not in `contacts` has its own."""
+    ends = suggestions.join(contacts.rename({"record": "left", "contact_id": "one"}), on="left", how="left")
+    ends = ends.join(contacts.rename({"record": "right", "contact_id": "other"}), on="right", how="left")
+    one = pl.coalesce("one", pl.col("left") + first_new)
+    other = pl.coalesce("other", pl.col("right") + first_new)
+    return (
+        ends.filter(one != other)
+        .with_columns(
+            left_contact_id=pl.min_horizontal(one, other),
+            right_contact_id=pl.max_horizontal(one, other),
+            score=pl.col("score").cast(pl.Float64),
+        )
+        .sort("score", "left_contact_id", "right_contact_id", descending=[True, False, False])
+        .unique(["left_contact_id", "right_contact_id"], keep="first", maintain_order=True)
+        .select("left_contact_id", "right_contact_id", "rule", "score", "why")
+    )

@@ -1,0 +1,365 @@
+"""One partition of a run: fetch it, sort its rows, clean those that are new, stage them with a receipt.
+
+A partition is the unit of work, of failure and of resumption: it can be done by any thread, process or
+machine, any number of times, and counts once.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+
+import polars as pl
+import polars_hash  # noqa: F401  (gives expressions their `nchash`)
+
+from ledgerline.contacts.clean import clean
+from ledgerline.contacts.keys import Keys, identity_key, match_keys
+from ledgerline.contacts.model import RAW, VALUE_SEPARATOR, Reason
+from ledgerline.contacts.texts import storable_column
+from ledgerline.databases import runs, staging
+from ledgerline.databases.database import Database
+from ledgerline.databases.runs import Lease
+from ledgerline.databases.schema import ENDED, RECORD_ID, Staging, source_records
+from ledgerline.databases.staging import Known
+from ledgerline.sources import Partition, Source
+
+_NULL, _UNIT = "\x00", "\x1f"  # in the text that is hashed: a missing value, and between values
+_RAW_VALUES = ("name", "phone", "email", "designation", "company", "owner")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What every partition of a run has in common."""
+
+    run_id: int
+    system: str
+    region: str  # default country of phones
+    rules: str  # fingerprint of the cleaning rules; part of every payload hash
+    first_contact_id: int
+    first_load: bool
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a partition gives back: its counts, and the keys of the new records that it staged.
+
+    A record's number among the keys is its contact id less the first of the run.
+    """
+
+    partition: int
+    counts: dict[str, int]
+    keys: Keys
+
+
+class KnownRows:
+    """What the main database knows of the rows of a source. The partitions of a process share it.
+
+    A range of integer keys is a range there too, and is read when its turn comes. Every server orders text
+    in its own way, so rows with text keys are read once and whole; a partition cannot tell then which of
+    them are gone, and `mark_gone` does when all partitions are done.
+    """
+
+    def __init__(self, job: Job, main: Database, *, integer_keys: bool) -> None:
+        self._job = job
+        self._main = main
+        self._integer_keys = integer_keys
+        self._all: Known | None = None
+        self._lock = threading.Lock()
+
+    def of(self, partition: Partition) -> Known:
+        if self._job.first_load:
+            return Known.nothing()
+        if partition.without_key:
+            return staging.keyless(self._main, self._job.system)
+        if not self._integer_keys:
+            return self.all()
+        lower = partition.lower if isinstance(partition.lower, int) else None
+        upper = partition.upper if isinstance(partition.upper, int) else None
+        return staging.known(self._main, self._job.system, lower, upper)
+
+    def all(self) -> Known:
+        with self._lock:
+            if self._all is None:
+                self._all = staging.known_by_id(self._main, self._job.system)
+            return self._all
+
+
+def run_partition(
+    job: Job, partition: Partition, source: Source, main: Database, known: KnownRows
+) -> Result:
+    raw = identified(source.fetch(partition), job.rules)
+    rows = sort_rows(raw, known.of(partition))
+    cleaned = clean_rows(rows.filter(pl.col("fate") == "clean"), job.region)
+    partition = _with_room(job, partition, main, cleaned.height)
+    cleaned = cleaned.with_columns(_contact_ids(job, partition))
+    accepted = cleaned.filter(pl.col("reject_reasons").is_null())
+    refused = cleaned.filter(pl.col("reject_reasons").is_not_null())
+    keys = match_keys(accepted.with_columns(record=pl.col("ordinal") - job.first_contact_id))
+    accepted = accepted.with_columns(identity_key=identity_key(keys.people))
+    counts = _counts(rows) | {"staged": accepted.height, "rejected": refused.height}
+    _stage(job, partition, main, rows, accepted, refused, counts)
+    is_new = accepted["known_contact_id"].is_null()
+    return Result(partition.number, counts, keys.only(keys.people["record"].filter(is_new)))
+
+
+# -- deciding ------------------------------------------------------------------------------------------
+
+
+def identified(raw: pl.DataFrame, rules: str) -> pl.DataFrame:
+    """RAW rows with `record_key` and `payload_hash`, in the order of their keys.
+
+    The key is the integer value of the id where that says the id exactly, else the hash of its text. The
+    hash covers every raw value and the cleaning rules: when either changes, the row is looked at again.
+    Of rows with the same key an active one comes first.
+    """
+    raw = raw.with_columns(storable_column(pl.col("source_record_id")))
+    integer = pl.col("source_record_id").cast(pl.Int64, strict=False)
+    is_integer = integer.cast(pl.String) == pl.col("source_record_id")
+    payload = [pl.col(name).fill_null(_NULL) for name in _RAW_VALUES]
+    return (
+        raw.with_columns(
+            record_key=pl.when(is_integer)
+            .then(integer)
+            .otherwise(_hashed(pl.col("source_record_id").fill_null(_NULL))),
+            payload_hash=_hashed(pl.concat_str([*payload, pl.lit(rules)], separator=_UNIT)),
+        )
+        .sort("record_key", "source_record_id", ~pl.col("is_active"), "payload_hash")
+    )
+
+
+def _hashed(text: pl.Expr) -> pl.Expr:
+    hashed: pl.Expr = text.nchash.xxh3_64()  # type: ignore[attr-defined]
+    return hashed.reinterpret(signed=True)
+
+
+def sort_rows(raw: pl.DataFrame, known: Known) -> pl.DataFrame:
+    """Say of each row what becomes of it, in a column `fate`, and add the known rows that are gone.
+
+    clean            new or changed: to be cleaned
+    unchanged        as it was when its contact was written
+    rejected_again   as it was when it was rejected
+    withdrawn        known and live until now, no longer active
+    inactive         not active, and not live here
+    vanished         known and live until now, no longer there
+    gone             known as a reject only, no longer there
+
+    `settled_hash` is the payload hash of the row's open reject where that is thereby out of date. Rows
+    without a key of their own (`key_fault`) are cleaned too, and rejected for it.
+    """
+    on = ["record_key", "source_record_id"] if known.by_id else ["record_key"]
+    earlier = known.rows.rename({"payload_hash": "known_hash"})
+    earlier = earlier if known.by_id else earlier.drop("source_record_id")
+    rows = raw.with_columns(key_reason=_key_reason()).with_columns(
+        key_fault=pl.col("key_reason").is_not_null()
+    )
+    own = rows.filter(~pl.col("key_fault")).join(earlier, on=on, how="left", maintain_order="left")
+    own = own.with_columns(fate=_fate()).with_columns(
+        settled_hash=pl.when(pl.col("fate") != "rejected_again").then("reject_hash")
+    )
+    faults = _sort_faults(rows, known)
+    return pl.concat([own, *faults, *([_gone(earlier, own, known)] if known.is_whole else [])], how="diagonal_relaxed")
+
+
+def _gone(earlier: pl.DataFrame, own: pl.DataFrame, known: Known) -> pl.DataFrame:
+    on = ["record_key", "source_record_id"] if known.by_id else ["record_key"]
+    gone = earlier.join(own.select(on), on=on, how="anti").filter(_is_live() | pl.col("reject_hash").is_not_null())
+    if not known.by_id:
+        gone = gone.with_columns(source_record_id=pl.col("record_key").cast(pl.String))
+    return gone.with_columns(
+        fate=pl.when(_is_live()).then(pl.lit("vanished")).otherwise(pl.lit("gone")),
+        settled_hash="reject_hash",
+        key_fault=pl.lit(False),
+    )
+
+
+def _key_reason() -> pl.Expr:
+    """Why a row, among those of its range, has no key of its own; null where it has one."""
+    key = pl.col("source_record_id")
+    return (
+        pl.when(key.is_null())
+        .then(pl.lit(Reason.KEY_MISSING.value))
+        .when(key.str.len_chars() > RECORD_ID.length)
+        .then(pl.lit(Reason.KEY_TOO_LONG.value))
+        .when(~key.is_first_distinct())
+        .then(pl.lit(Reason.KEY_DUPLICATE.value))
+    )
+
+
+def _is_live() -> pl.Expr:
+    return pl.col("is_live").fill_null(False)
+
+
+def _fate() -> pl.Expr:
+    return (
+        pl.when(~pl.col("is_active"))
+        .then(pl.when(_is_live()).then(pl.lit("withdrawn")).otherwise(pl.lit("inactive")))
+        .when(pl.col("payload_hash") == pl.col("reject_hash"))
+        .then(pl.lit("rejected_again"))
+        .when(_is_live() & (pl.col("payload_hash") == pl.col("known_hash")))
+        .then(pl.lit("unchanged"))
+        .otherwise(pl.lit("clean"))
+    )
+
+
+def _sort_faults(rows: pl.DataFrame, known: Known) -> list[pl.DataFrame]:
+    """Rows without a key of their own, and the rejects for that reason whose rows are no longer there."""
+    on = ["record_key", "payload_hash"]
+    faulty, active = rows.filter("key_fault"), rows.filter("key_fault", "is_active")
+    seen = active.join(known.faults.select(on).unique(), on=on, how="semi")
+    new = active.join(known.faults, on=on, how="anti")
+    gone = known.faults.join(active, on=on, how="anti")
+    if not known.is_whole:
+        gone = gone.join(rows, on="record_key", how="semi")
+    return [
+        seen.with_columns(fate=pl.lit("rejected_again")),
+        new.with_columns(fate=pl.lit("clean")),
+        faulty.filter(~pl.col("is_active")).with_columns(fate=pl.lit("inactive")),
+        gone.with_columns(fate=pl.lit("gone"), settled_hash="payload_hash", key_fault=pl.lit(True)),
+    ]
+
+
+def clean_rows(rows: pl.DataFrame, region: str) -> pl.DataFrame:
+    """The CLEAN columns of rows, with key, hash and known contact beside them."""
+    beside = rows.select(
+        "record_key", "payload_hash", "key_fault", "key_reason", known_contact_id="contact_id"
+    )
+    cleaned = clean(rows.select(RAW.names()), region)
+    reasons = pl.concat_str("key_reason", "reject_reasons", separator=",", ignore_nulls=True)
+    return pl.concat([cleaned, beside], how="horizontal").with_columns(
+        reject_reasons=pl.when(reasons != "").then(reasons)
+    )
+
+
+def _contact_ids(job: Job, partition: Partition) -> list[pl.Expr]:
+    """A known record keeps its contact; a new one has a number of its own, the same whoever does the work."""
+    ordinal = pl.int_range(pl.len(), dtype=pl.Int64)
+    number = job.first_contact_id + partition.offset + ordinal
+    return [
+        number.alias("ordinal"),
+        pl.coalesce("known_contact_id", number).alias("contact_id"),
+    ]
+
+
+def _counts(rows: pl.DataFrame) -> dict[str, int]:
+    tally = dict(rows["fate"].value_counts().iter_rows())
+    fates = ("unchanged", "inactive", "rejected_again", "withdrawn", "vanished")
+    fetched = rows.height - tally.get("vanished", 0) - tally.get("gone", 0)
+    return {"fetched": fetched, **{fate: tally.get(fate, 0) for fate in fates}}
+
+
+# -- doing ---------------------------------------------------------------------------------------------
+
+
+def _with_room(job: Job, partition: Partition, main: Database, rows: int) -> Partition:
+    """The partition with numbers for so many rows.
+
+    A range can hold more than it was seen to when it was planned: rows that came late, or many under one
+    key. Its rows are then numbered behind those of all others.
+    """
+    if rows <= partition.rows:
+        return partition
+    with main.begin() as connection:
+        job.lease.check(connection)
+        offset = runs.move_partition(connection, job.run_id, partition.number, rows)
+    return replace(partition, offset=offset, rows=rows)
+
+
+def mark_gone(job: Job, source: Source, main: Database, known: KnownRows) -> None:
+    """Mark the known rows that the source has no longer, where a partition could not tell: for text keys.
+
+    To be called when all partitions are done; what an earlier attempt marked is replaced. A row that was
+    new or changed in this run and is gone by now is left to the next run.
+    """
+    if job.first_load or source.integer_keys:
+        return
+    tables = Staging(job.run_id, job.system)
+    here = source.keys().select(storable_column(pl.col("source_record_id")))
+    seen = pl.concat([here, staging.seen_ids(main, tables)]).unique()
+    everything = known.all()
+    rows = everything.rows.filter(_is_live() | pl.col("reject_hash").is_not_null())
+    gone = rows.join(seen, on="source_record_id", how="anti")
+    vanished = gone.filter(_is_live()).select("record_key", "source_record_id", mark=pl.lit("vanished"))
+    settled = [
+        gone.filter(pl.col("reject_hash").is_not_null()).select(
+            "record_key", payload_hash="reject_hash", key_fault=pl.lit(False)
+        ),
+        everything.faults.join(seen, on="source_record_id", how="anti").select(
+            "record_key", "payload_hash", key_fault=pl.lit(True)
+        ),
+    ]
+    marks = pl.concat([vanished, pl.concat(settled).with_columns(mark=pl.lit("gone"))], how="diagonal")
+    with main.begin() as connection:
+        job.lease.check(connection)
+        staging.forget_gone(connection, tables)
+    with main.begin([(tables.marks, marks)]) as connection:
+        job.lease.check(connection)
+
+
+def _stage(
+    job: Job,
+    partition: Partition,
+    main: Database,
+    rows: pl.DataFrame,
+    accepted: pl.DataFrame,
+    refused: pl.DataFrame,
+    counts: dict[str, int],
+) -> None:
+    tables = Staging(job.run_id, job.system)
+    loads = [
+        (tables.records, record_rows(accepted, job)),
+        (tables.points, point_rows(accepted)),
+        (tables.rejects, reject_rows(refused, job)),
+        (tables.marks, mark_rows(rows)),
+    ]
+    with main.begin([load for load in loads if load[1].height]) as connection:
+        if not runs.sign_receipt(connection, job.run_id, partition.number, counts):
+            connection.rollback()
+            return
+        job.lease.check(connection)
+
+
+def record_rows(accepted: pl.DataFrame, job: Job) -> pl.DataFrame:
+    """Accepted rows in the columns of `source_records` (those that are null for all are left out)."""
+    return accepted.with_columns(
+        source_system=pl.lit(job.system),
+        is_live=pl.lit(True),
+        run_id=pl.lit(job.run_id, pl.Int64),
+    ).select(column.name for column in source_records.columns if not column.name.startswith("match_"))
+
+
+def point_rows(accepted: pl.DataFrame) -> pl.DataFrame:
+    """The further e-mails and phones of accepted rows, one row each, numbered in order from 1."""
+    kinds = [
+        accepted.select("contact_id", kind=pl.lit(kind), value=pl.col(column).str.split(VALUE_SEPARATOR))
+        .drop_nulls("value")
+        .with_columns(position=pl.int_ranges(1, pl.col("value").list.len() + 1, dtype=pl.Int16))
+        .explode("value", "position")
+        for kind, column in (("EMAIL", "further_emails"), ("PHONE", "further_phones"))
+    ]
+    return pl.concat(kinds)
+
+
+def reject_rows(refused: pl.DataFrame, job: Job) -> pl.DataFrame:
+    raw = pl.struct(pl.col(f"raw_{name}").alias(name) for name in _RAW_VALUES)
+    return refused.select(
+        "ordinal",
+        "record_key",
+        "source_record_id",
+        "payload_hash",
+        "key_fault",
+        pl.lit(job.run_id, pl.Int64).alias("run_id"),
+        pl.lit(job.system).alias("source_system"),
+        pl.concat_str("reject_reasons", "reasons", separator=",", ignore_nulls=True).alias("reasons"),
+        raw.struct.json_encode().alias("raw"),
+    )
+
+
+def mark_rows(rows: pl.DataFrame) -> pl.DataFrame:
+    """What becomes of known records and rejects that need no cleaning."""
+    ended = rows.filter(pl.col("fate").is_in(ENDED))
+    marked = ended.select("record_key", "source_record_id", mark="fate")
+    settled = rows.filter(pl.col("settled_hash").is_not_null()).select(
+        "record_key", "key_fault", mark=pl.lit("settled"), payload_hash="settled_hash"
+    )
+    return pl.concat([marked, settled], how="diagonal")

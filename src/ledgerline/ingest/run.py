@@ -1,0 +1,378 @@
+"""A run's life: lease, stages, progress, end.
+
+    plan       cut the source into partitions                      (or: take up what a dead run left)
+    stage      fetch, clean and stage every partition, several at once
+    match      find the records that are one person
+    merge      make the golden contacts of those
+    write      one transaction: everything, or nothing
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import polars as pl
+import sqlalchemy as sa
+
+from ledgerline.contacts.clean import rules_fingerprint
+from ledgerline.contacts.keys import Keys, match_keys
+from ledgerline.databases import runs, staging, writing
+from ledgerline.databases.database import Database
+from ledgerline.databases.runs import Lease, Run
+from ledgerline.databases.schema import Staging, contacts, rejects, source_records
+from ledgerline.errors import AccountImbalance, Cancelled, LedgerlineError
+from ledgerline.ingest.golden import make_golden
+from ledgerline.ingest.joining import join_records
+from ledgerline.ingest.partitions import Job, KnownRows, Result, mark_gone, run_partition
+from ledgerline.sources import Key, Partition, Source
+
+PARTITION_ROWS = 25_000
+_WORKERS = 3  # one waits for the source, one cleans, one waits for the main database
+_BEAT_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    region: str
+    partition_rows: int = PARTITION_ROWS
+    workers: int = _WORKERS
+
+
+class Watcher(Protocol):
+    """Who wants to see a run's progress."""
+
+    def progress(self, stage: str, done: int, total: int, rows: int) -> None: ...
+
+
+class Cancel:
+    """Asked for from another thread or a signal handler; a run stops at the next partition or stage."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def request(self) -> None:
+        self._event.set()
+
+    def check(self) -> None:
+        if self._event.is_set():
+            raise Cancelled(
+                "The run was cancelled; nothing of it was written to the contacts.",
+                hint="Run it again to go on where it stopped: ledgerline ingest",
+            )
+
+
+def ingest(main: Database, source: Source, options: Options, watcher: Watcher, cancel: Cancel) -> Run:
+    """Bring everything that is new in the source into the main database; the finished run.
+
+    Raises RunInProgress when another process is at it, Cancelled when asked to stop, and whatever made
+    the run fail, after noting it in the run's row.
+    """
+    with _leased(main, source.system) as lease:
+        run = _take_up(main, source.system, lease, options) or _open(main, source.system, lease, options)
+        job = Job(
+            run_id=run.id,
+            system=source.system,
+            region=options.region,
+            rules=run.rules,
+            first_contact_id=run.first_contact_id,
+            first_load=run.first_load,
+            lease=lease,
+        )
+        with _noted(main, job):
+            _perform(job, main, source, options, _Progress(main, run.id, watcher), cancel)
+        finished = runs.get(main, run.id)
+        assert finished is not None
+        return finished
+
+
+def _perform(
+    job: Job, main: Database, source: Source, options: Options, progress: _Progress, cancel: Cancel
+) -> None:
+    progress.report("plan", 0, 0, 0)
+    partitions = _planned(job, main, source, options)
+    known = KnownRows(job, main, integer_keys=source.integer_keys)
+    with progress.beating():
+        keys = _stage_all(job, main, source, known, partitions, options, progress, cancel)
+        mark_gone(job, source, main, known)
+        cancel.check()
+        progress.report("match", 0, 1, 0)
+        join_records(job, main, keys)
+        keys.clear()
+        cancel.check()
+        progress.report("merge", 0, 1, 0)
+        make_golden(job, main)
+        cancel.check()
+        progress.report("write", 0, 1, 0)
+        counts = _write(job, main)
+    progress.report("done", 1, 1, counts["fetched"])
+
+
+# -- opening and closing --------------------------------------------------------------------------------
+
+
+@contextmanager
+def _leased(main: Database, system: str) -> Iterator[Lease]:
+    lease = runs.acquire(main, system, runs.this_process(), is_dead=runs.HolderWatch(main))
+    try:
+        yield lease
+    finally:
+        runs.release(main, lease)
+
+
+def _take_up(main: Database, system: str, lease: Lease, options: Options) -> Run | None:
+    """The run that a dead process left, if it can be gone on with; otherwise it is given up."""
+    left = runs.unfinished(main, system)
+    if left is None:
+        return None
+    with main.begin() as connection:
+        runs.adopt(connection, lease, left.id)
+        lease.check(connection)
+        if left.rules == rules_fingerprint(options.region):
+            return left
+        staging.drop(connection, Staging(left.id, system))
+        runs.finish(
+            connection,
+            left.id,
+            "failed",
+            error_code="rules_changed",
+            error_detail="The cleaning rules changed before this run could be resumed; a new run replaces it.",
+        )
+    return None
+
+
+def _open(main: Database, system: str, lease: Lease, options: Options) -> Run:
+    with main.begin() as connection:
+        highest = connection.execute(sa.select(sa.func.max(contacts.c.id))).scalar()
+        is_empty = highest is None and not any(
+            connection.execute(sa.select(table.c.record_key).limit(1)).first()
+            for table in (source_records, rejects)
+        )
+        run_id = runs.create(
+            connection,
+            lease,
+            {
+                "kind": "ingest",
+                "source_system": system,
+                "status": "running",
+                "first_load": is_empty,
+                "rules": rules_fingerprint(options.region),
+                "first_contact_id": (highest or 0) + 1,
+                "started_at": runs.utc_now(),
+            },
+        )
+        staging.create(connection, Staging(run_id, system))
+    run = runs.get(main, run_id)
+    assert run is not None
+    return run
+
+
+@contextmanager
+def _noted(main: Database, job: Job) -> Iterator[None]:
+    """Write into the run's row how it failed. A cancelled run keeps what it staged, and can be resumed."""
+    try:
+        yield
+    except Cancelled:
+        raise
+    except LedgerlineError as error:
+        if not error.retryable:
+            with main.begin() as connection:
+                job.lease.check(connection)
+                staging.drop(connection, Staging(job.run_id, job.system))
+                runs.finish(
+                    connection,
+                    job.run_id,
+                    "failed",
+                    error_code=error.code,
+                    error_detail=error.detail,
+                    error_hint=error.hint,
+                )
+        raise
+
+
+# -- partitions ----------------------------------------------------------------------------------------
+
+
+def _planned(job: Job, main: Database, source: Source, options: Options) -> list[tuple[Partition, bool]]:
+    """All partitions of the run, each with whether it is done; planned now unless a dead run did."""
+    if not (rows := runs.partitions(main, job.run_id)):
+        planned = list(source.partitions(options.partition_rows))
+        with main.begin() as connection:
+            job.lease.check(connection)
+            runs.plan_partitions(connection, job.run_id, map(_partition_row, planned))
+        return [(partition, False) for partition in planned]
+    return [(_partition(row, source.integer_keys), row.fetched is not None) for row in rows]
+
+
+def _partition_row(partition: Partition) -> dict[str, Any]:
+    return {
+        "partition": partition.number,
+        "lower_key": None if partition.lower is None else str(partition.lower),
+        "upper_key": None if partition.upper is None else str(partition.upper),
+        "without_key": partition.without_key,
+        "row_offset": partition.offset,
+        "planned_rows": partition.rows,
+    }
+
+
+def _partition(row: Any, integer_keys: bool) -> Partition:
+    def key(text: str | None) -> Key | None:
+        return int(text) if text is not None and integer_keys else text
+
+    return Partition(
+        number=row.partition,
+        offset=row.row_offset,
+        rows=row.planned_rows,
+        lower=key(row.lower_key),
+        upper=key(row.upper_key),
+        without_key=row.without_key,
+    )
+
+
+def _stage_all(
+    job: Job,
+    main: Database,
+    source: Source,
+    known: KnownRows,
+    partitions: Sequence[tuple[Partition, bool]],
+    options: Options,
+    progress: _Progress,
+    cancel: Cancel,
+) -> list[Keys]:
+    """Run every partition that has no receipt; the match keys of all staged records."""
+    keys = [_keys_of(job, main, partition) for partition, done in partitions if done]
+    done, rows = len(keys), sum(partition.rows for partition, is_done in partitions if is_done)
+    progress.report("stage", done, len(partitions), rows)
+    waiting = iter([partition for partition, is_done in partitions if not is_done])
+    with ThreadPoolExecutor(options.workers, thread_name_prefix="partition") as pool:
+        running: set[Future[Result]] = set()
+        try:
+            while True:
+                cancel.check()
+                while len(running) < options.workers and (partition := next(waiting, None)) is not None:
+                    running.add(pool.submit(run_partition, job, partition, source, main, known))
+                if not running:
+                    return keys
+                finished, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+                for result in (future.result() for future in finished):
+                    keys.append(result.keys)
+                    done, rows = done + 1, rows + result.counts["fetched"]
+                progress.report("stage", done, len(partitions), rows)
+        finally:
+            for future in running:
+                future.cancel()
+
+
+def _keys_of(job: Job, main: Database, partition: Partition) -> Keys:
+    """The keys of the new records that a finished partition staged, made again."""
+    first = job.first_contact_id + partition.offset
+    staged = staging.staged(main, Staging(job.run_id, job.system), first, first + partition.rows)
+    return match_keys(staged.with_columns(record=pl.col("contact_id") - job.first_contact_id))
+
+
+# -- writing ---------------------------------------------------------------------------------------------
+
+
+def _write(job: Job, main: Database) -> dict[str, int]:
+    """The writing transaction: contacts, their records, rejects, the account and the run's end."""
+    tables = Staging(job.run_id, job.system)
+    with main.begin() as connection:
+        job.lease.check(connection)
+        main.server.analyze(connection, tables.tables)
+        written = writing.write(
+            connection,
+            main.server,
+            tables,
+            job.run_id,
+            job.first_contact_id,
+            first_load=job.first_load,
+        )
+        counts = account(runs.receipt_totals(connection, job.run_id), written)
+        runs.remember_source(connection, job.system, job.rules, job.run_id)
+        runs.finish(connection, job.run_id, "succeeded", **counts)
+        staging.drop(connection, tables)
+    with main.connect() as connection:
+        main.server.analyze(connection, writing.TABLES if job.first_load else ())
+    return counts
+
+
+def account(receipts: dict[str, int], written: writing.Written) -> dict[str, int]:
+    """The run's counts, from what the partitions read and what the transaction wrote.
+
+    Raises AccountImbalance unless every fetched row is in exactly one class.
+    """
+    counts = {
+        "fetched": receipts["fetched"],
+        "inserted": written.inserted,
+        "updated": written.updated,
+        "unchanged": receipts["unchanged"] + written.same,
+        "merged": written.new_records - written.inserted,
+        "rejected": receipts["rejected_again"] + written.rejected,
+        "withdrawn": written.withdrawn,
+        "inactive": receipts["inactive"],
+        "vanished": written.vanished,
+    }
+    classes = sum(count for name, count in counts.items() if name not in ("fetched", "vanished"))
+    if counts["fetched"] != classes or written.rejected != receipts["rejected"]:
+        raise AccountImbalance(
+            f"{counts['fetched']} rows were fetched, but {classes} are accounted for: {counts}.",
+            hint="Nothing was written. This is a fault of Ledgerline; please report it with this message.",
+        )
+    return counts
+
+
+# -- progress ----------------------------------------------------------------------------------------------
+
+
+class _Progress:
+    """Tells the watcher at once, and the run's row every few seconds; the latter is the run's heartbeat."""
+
+    def __init__(self, main: Database, run_id: int, watcher: Watcher) -> None:
+        self._main = main
+        self._run_id = run_id
+        self._watcher = watcher
+        self._began = time.monotonic()
+        self._now = ("plan", 0, 0, 0)
+
+    def report(self, stage: str, done: int, total: int, rows: int) -> None:
+        self._now = (stage, done, total, rows)
+        self._watcher.progress(stage, done, total, rows)
+
+    @contextmanager
+    def beating(self) -> Iterator[None]:
+        stop = threading.Event()
+        thread = threading.Thread(target=self._beat_until, args=(stop,), name="heartbeat", daemon=True)
+        self._beat()
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def _beat_until(self, stop: threading.Event) -> None:
+        while not stop.wait(_BEAT_SECONDS):
+            self._beat()
+
+    def _beat(self) -> None:
+        stage, done, total, rows = self._now
+        seconds = max(time.monotonic() - self._began, 1e-3)
+        rate = rows / seconds
+        left = seconds / done * (total - done) if stage == "stage" and done else None
+        runs.beat(
+            self._main,
+            self._run_id,
+            {
+                "stage": stage,
+                "done": done,
+                "total": total,
+                "rows": rows,
+                "rows_per_second": rate,
+                "seconds_left": left,
+            },
+        )

@@ -1,0 +1,52 @@
+"""Where contacts enter: one file each. A source reads; it never writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import polars as pl
+
+Key = int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A range of source keys, (lower, upper], and how many rows it was seen to hold when it was planned.
+
+    `without_key`: the rows that have no key at all; then there are no bounds.
+    """
+
+    number: int  # from 0, in the order of keys
+    offset: int  # rows in the partitions before this one
+    rows: int
+    lower: Key | None = None  # None: from the first
+    upper: Key | None = None
+    without_key: bool = False
+
+
+class Source(Protocol):
+    """One place that contacts come from. Threads may share it."""
+
+    system: str
+    """Its name in `source_system`."""
+
+    integer_keys: bool
+    """Whether every key is an integer, so that a range of keys is a range of `record_key` too."""
+
+    def partitions(self, rows: int) -> Iterator[Partition]:
+        """All rows, cut into ranges of about so many. Cheap statements, one range at a time.
+
+        The ranges leave no gap: the first has no lower bound, the last no upper one, and the rows without a
+        key follow, also where there are none now. So a row that comes late is in one of them, and so is
+        every row that was known and is gone.
+        """
+
+    def fetch(self, partition: Partition) -> pl.DataFrame:
+        """The rows of a range in the columns of `contacts.model.RAW`, in no particular order."""
+
+    def keys(self) -> pl.DataFrame:
+        """The keys of all rows that have one, as [source_record_id]."""
+
+    def close(self) -> None: ...

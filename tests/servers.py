@@ -1,0 +1,55 @@
+"""The database servers that tests run on: SQLite and PostgreSQL always, others where a variable names one.
+
+    LEDGERLINE_TEST_SQLSERVER_URL   a SQL Server login that may create databases
+    LEDGERLINE_TEST_MYSQL_URL       the same for MySQL or MariaDB, which can only be an invoice database
+
+Both are connection strings as in `INVOICE_DATABASE_URL`; the database that they name is only connected to.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from ledgerline.databases.database import Database
+from ledgerline.url import DatabaseUrl, Engine, parse_any
+from tests.postgres import PostgresServer
+
+SQLSERVER_URL = os.environ.get("LEDGERLINE_TEST_SQLSERVER_URL", "")
+MYSQL_URL = os.environ.get("LEDGERLINE_TEST_MYSQL_URL", "")
+
+MAIN_ENGINES = ("sqlite", "postgresql", *(["sqlserver"] if SQLSERVER_URL else []))
+INVOICE_ENGINES = (*MAIN_ENGINES, *(["mysql"] if MYSQL_URL else []))
+
+_serial = itertools.count()
+
+
+@contextmanager
+def new_database(engine: str, folder: Path, postgres: PostgresServer | None) -> Iterator[DatabaseUrl]:
+    """An empty database, gone afterwards."""
+    name = f"ledgerline_test_{os.getpid()}_{next(_serial)}"
+    if engine == "sqlite":
+        yield parse_any(f"sqlite:///{(folder / name).as_posix()}.db")
+    elif engine == "postgresql":
+        assert postgres is not None
+        yield parse_any(postgres.create_database(name))
+    else:
+        yield from _on_server(parse_any({"sqlserver": SQLSERVER_URL, "mysql": MYSQL_URL}[engine]), name)
+
+
+def _on_server(url: DatabaseUrl, name: str) -> Iterator[DatabaseUrl]:
+    database = Database(url)
+    quoted = database.server.dialect.identifier_preparer.quote_identifier(name)
+    try:
+        with database.connect() as connection:
+            options = " CHARACTER SET utf8mb4" if url.engine is Engine.MYSQL else ""
+            connection.exec_driver_sql(f"CREATE DATABASE {quoted}{options}")
+        yield replace(url, database=name)
+        with database.connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {quoted}")
+    finally:
+        database.close()
