@@ -192,7 +192,7 @@ class Installation:
         """One run, as the application does it; its account is checked. `settings` are kept."""
         self.environ.update(settings)
         before = self._records() if self._has_tables() else {}
-        with self._app() as app:
+        with self.app() as app:
             app.migrate()
             source = InvoiceSource(app.invoice, app.settings.invoice_table)
             options = ingestion.Options(
@@ -209,7 +209,7 @@ class Installation:
         return run
 
     @contextmanager
-    def _app(self) -> Iterator[App]:
+    def app(self) -> Iterator[App]:
         app = App(self.settings)
         try:
             yield app
@@ -220,7 +220,7 @@ class Installation:
 
     def contacts(self, *, inactive: bool = False) -> list[dict[str, Any]]:
         """The contacts as they are exported, in the order of their ids."""
-        with self._app() as app:
+        with self.app() as app:
             pages = list(reports.export_contacts(app.main, inactive=inactive))
         return [document for page in pages for document in page.to_dicts()]
 
@@ -230,12 +230,12 @@ class Installation:
 
     def rejects(self, run: Run) -> list[dict[str, Any]]:
         """The rows that a run rejected anew."""
-        with self._app() as app:
+        with self.app() as app:
             return [reject_document(row) for row in reports.open_rejects(app.main, run.id)]
 
     def runs(self) -> list[Run]:
         """All runs, the oldest first."""
-        with self._app() as app:
+        with self.app() as app:
             return runs.latest(app.main, limit=1000)[::-1]
 
     def open_rejects(self) -> list[dict[str, Any]]:
@@ -244,7 +244,7 @@ class Installation:
     def table(self, name: str) -> list[dict[str, Any]]:
         """The rows of a table of the main database, in the order of its primary key."""
         table = metadata.tables[name]
-        with self._main() as database, database.connect() as connection:
+        with self.main() as database, database.connect() as connection:
             query = sa.select(table).order_by(*table.primary_key.columns)
             return [dict(row) for row in connection.execute(query).mappings()]
 
@@ -253,14 +253,14 @@ class Installation:
         return {name: self.table(name) for name in metadata.tables if name not in _OF_RUNS}
 
     def table_names(self) -> set[str]:
-        with self._main() as database, database.connect() as connection:
+        with self.main() as database, database.connect() as connection:
             return set(sa.inspect(connection).get_table_names())
 
     def _has_tables(self) -> bool:
         return "source_records" in self.table_names()
 
     @contextmanager
-    def _main(self) -> Iterator[Database]:
+    def main(self) -> Iterator[Database]:
         url = self.settings.main.url
         if url.engine is Engine.SQLITE:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -278,9 +278,11 @@ class Installation:
         layout = self.settings.invoice_table
         names = [layout.columns["id"], *(column for column, _ in layout.active)]
         bytewise = 'CAST("{}" AS BLOB)' if self.engine == "sqlite" else '"{}"'  # also what is no text
-        columns = ", ".join(bytewise.format(name) for name in names)
-        query = f"SELECT {columns} FROM {self._qualified('customer_contacts')}"
         with self._invoice() as database, database.connect() as connection:
+            there = database.columns(self._named("customer_contacts"), self._schema)
+            spelt = {name.casefold(): name for name in there}
+            columns = ", ".join(bytewise.format(spelt[name.casefold()]) for name in names)
+            query = f"SELECT {columns} FROM {self._qualified('customer_contacts')}"
             rows = [[_as_read(value) for value in row] for row in connection.exec_driver_sql(query)]
         wanted = [value for _, value in layout.active]
         return [(key, [(value or "").strip().upper() for value in values] == wanted) for key, *values in rows]

@@ -42,7 +42,7 @@ rows = st.fixed_dictionaries(
 )
 tables = st.lists(rows, max_size=8)
 FEW = settings(
-    max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 
 

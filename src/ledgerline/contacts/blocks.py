@@ -106,7 +106,8 @@ class Blocks:
 
     def names_needed(self) -> Ints:
         """The records whose names `match` must be given: those to compare, and those to know words by."""
-        return np.union1d(self.compared(), self.sampled)
+        needed = np.sort(np.concatenate([self.compared(), self.sampled]))
+        return needed[starts(needed)[:-1]]
 
 
 def _first_of_each(values: Ints) -> Ints:
@@ -166,22 +167,19 @@ def block(keys: Keys, known: pl.Series | None = None, sample: Sample | None = No
 
 
 def _shared(values: pl.DataFrame, people: pl.DataFrame) -> _Shared:
-    identities = people.select("record", key=identity_key(people), is_link=pl.lit(value=False)).drop_nulls(
-        "key"
-    )
-    keyed = [values, identities]
+    identities = people.select("record", key=identity_key(people), is_link=pl.lit(value=False))
+    keyed = [values, identities.drop_nulls("key")]
     bits = (sum(map(len, keyed)) // _KEYS_AT_ONCE).bit_length()
     shared = pl.concat(_repeated([_slice(frame, bits, i) for frame in keyed]) for i in range(1 << bits))
-    key = shared["key"].to_numpy()
+    row = people["record"].search_sorted(shared["record"]).to_numpy().astype(np.int64)
+    key, is_link = shared["key"].to_numpy(), shared["is_link"].to_numpy()
+    order = np.lexsort((is_link, row, key))
+    key, row, is_link = key[order], row[order], is_link[order]
+    again = np.append(False, (key[1:] == key[:-1]) & (row[1:] == row[:-1]))[: len(key)]  # twice in one record
+    key, row, is_link = key[~again], row[~again], is_link[~again]
     start = starts(key)
-    first = start[:-1]
-    kind = (key[first] & KIND_BITS).astype(np.int8)
-    return _Shared(
-        row=people["record"].search_sorted(shared["record"]).to_numpy().astype(np.int64),
-        start=start,
-        kind=kind,
-        own=_own(shared["is_link"].to_numpy(), first, kind),
-    )
+    kind = (key[start[:-1]] & KIND_BITS).astype(np.int8)
+    return _Shared(row, start, kind, _own(is_link, start[:-1], kind))
 
 
 def _slice(keyed: pl.DataFrame, bits: int, number: int) -> pl.DataFrame:
@@ -191,14 +189,11 @@ def _slice(keyed: pl.DataFrame, bits: int, number: int) -> pl.DataFrame:
 
 
 def _repeated(keyed: list[pl.DataFrame]) -> pl.DataFrame:
-    """The keys that occur more than once, in order, each record once."""
+    """The keys that occur more than once."""
     ordered = np.sort(np.concatenate([frame["key"].to_numpy() for frame in keyed]))
     begin = starts(ordered)
     repeated = pl.Series(ordered[begin[:-1][np.diff(begin) > 1]])
-    shared = pl.concat(frame.filter(pl.col("key").is_in(repeated.implode())) for frame in keyed)
-    shared = shared.sort("key", "record", "is_link")
-    again = (pl.col("key") == pl.col("key").shift(1)) & (pl.col("record") == pl.col("record").shift(1))
-    return shared.filter(~again.fill_null(value=False))
+    return pl.concat(frame.filter(pl.col("key").is_in(repeated.implode())) for frame in keyed)
 
 
 def _own(is_link: Flags, first: Ints, kind: Codes) -> Flags:

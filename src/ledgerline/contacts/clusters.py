@@ -126,8 +126,9 @@ def _conflicts(
     full = (candidates.traits[left] & FULL_NAME) > 0
     agrees = names.agreement(candidates.name[left], candidates.name[right], full) > RENAMED
     pairs = _codes(contact[left], contact[right])
-    joined = np.concatenate([pairs[agrees], _codes(contact[edges.left], contact[edges.right])])
-    conflicts = np.setdiff1d(pairs[~agrees], joined)
+    direct = is_doubtful[labels[edges.left]]
+    joined = [pairs[agrees], _codes(contact[edges.left[direct]], contact[edges.right[direct]])]
+    conflicts = pairs[~agrees][~np.isin(pairs[~agrees], np.concatenate(joined))]
     return conflicts >> 32, conflicts & 0xFFFFFFFF
 
 
@@ -171,24 +172,23 @@ def _fight(one: set[int], other: set[int], enemies: dict[int, set[int]]) -> bool
     return any(not other.isdisjoint(enemies.get(member, ())) for member in one)
 
 
-def explain(edges: Pairs, rules: pl.Series, candidates: Candidates) -> pl.DataFrame:
+def explain(edges: Pairs, labels: Ints, rules: pl.Series, candidates: Candidates) -> pl.DataFrame:
     """[record, cluster, rule, partner, score]: every record joins through the strongest path to the first.
 
-    rules  the rule of each edge
+    labels  the cluster of each row by the edges; rules  the rule of each edge
     """
-    inside = np.zeros(len(candidates.record), bool)
+    inside = np.zeros(len(labels), bool)
     inside[edges.left] = inside[edges.right] = True
-    rows, number = np.flatnonzero(inside), np.cumsum(inside) - 1
-    founder, partner = _strongest_paths(number[edges.left], number[edges.right], edges.score, len(rows))
-    first = founder == np.arange(len(rows))
-    partner = rows[np.where(first, founder, partner)]
+    rows = np.flatnonzero(inside)
+    first = labels[rows] == rows
+    partner = _next_to_founder(edges, labels)[rows]
     edge = np.searchsorted(edges.left << 32 | edges.right, _codes(rows, partner))  # the edges are sorted
     edge[first] = 0
     ids = candidates.record
     return pl.DataFrame(
         {
             "record": ids[rows],
-            "cluster": ids[rows[founder]],
+            "cluster": ids[labels[rows]],
             "rule": rules.gather(edge),
             "partner": ids[partner],
             "score": edges.score[edge],
@@ -197,14 +197,18 @@ def explain(edges: Pairs, rules: pl.Series, candidates: Candidates) -> pl.DataFr
     ).select("record", "cluster", pl.when(~pl.col("first")).then(pl.col("rule", "partner", "score")))
 
 
-def _strongest_paths(left: Ints, right: Ints, score: Ints, size: int) -> Ends:
-    """For each node the first of its component, and the next node on the strongest path to it."""
-    label, first = components(left, right, size)
-    root = np.full(len(first), size)  # one node beyond all, tied to every founder: one search finds all paths
-    distance = np.concatenate([IDENTITY + 2 - score, np.ones(len(first), np.int64)])
-    graph = coo_array(
-        (distance, (np.concatenate([left, root]), np.concatenate([right, first]))), shape=(size + 1, size + 1)
-    )
-    tree = minimum_spanning_tree(graph.tocsr())
-    _, partner = breadth_first_order(tree, size, directed=False)
-    return first[label], partner[:size].astype(np.int64)
+def _next_to_founder(edges: Pairs, labels: Ints) -> Ints:
+    """For each row the next on the strongest path to the first of its cluster."""
+    partner = labels.copy()
+    several = (np.bincount(labels, minlength=len(labels)) > 2)[labels]  # of two there is but one path
+    rows, number = np.flatnonzero(several), np.cumsum(several) - 1
+    paths = edges.only(several[edges.left])
+    founder = number[rows[labels[rows] == rows]]
+    root = np.full(len(founder), len(rows))  # beyond all, tied to every founder: one search finds all paths
+    distance = np.concatenate([IDENTITY + 2 - paths.score, np.ones(len(founder), np.int64)])
+    ends = np.concatenate([number[paths.left], root]), np.concatenate([number[paths.right], founder])
+    graph = coo_array((distance, ends), shape=(len(rows) + 1, len(rows) + 1))
+    _, onward = breadth_first_order(minimum_spanning_tree(graph.tocsr()), len(rows), directed=False)
+    is_founder = labels[rows] == rows
+    partner[rows[~is_founder]] = rows[onward[: len(rows)][~is_founder]]
+    return partner

@@ -156,9 +156,10 @@ def match(
     pairs = _judge(blocks, comparable)
     merging = pairs.only(pairs.score >= MERGE)
     edges = join_pairs(merging, _known(candidates, contacts), candidates, comparable, apart)
+    labels = labels_of(edges, len(candidates.record))
     return Matches(
-        clusters=explain(edges, _rules(edges), candidates),
-        suggestions=_suggest(pairs, labels_of(edges, len(candidates.record)), apart, candidates),
+        clusters=explain(edges, labels, _rules(edges), candidates),
+        suggestions=_suggest(pairs, labels, apart, candidates),
         capped=blocks.capped,
     )
 

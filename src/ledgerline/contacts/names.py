@@ -89,11 +89,15 @@ _SCOTTISH: Final = re.compile(rf"(?:{_MC}|{_MAC})")
 
 # Columnar. Mixed case in printable ASCII with single spaces, from a capital to a letter or an initial:
 # `clean_name` leaves it as it is, unless it begins like `_MAY_BE_TITLE` or names nobody.
-_MIXED_CASE: Final = r"^[A-Z](?: ?[!-~])*?[a-z](?:(?: ?[!-~])*?(?:[A-Za-z0-9)]|[ .][A-Z]\.))?$"
+_MIXED_CASE: Final = r"^[A-Z](?: ?[!-~])*?[a-z](?:(?: ?[!-~])*?(?: ?[A-Za-z0-9)]|[ .][A-Z]\.))?$"
 _MAY_BE_TITLE: Final = rf"^(?i-u:(?:{_TITLES}|{_TITLES_OR_NAMES}|{_NAMES_OR_TITLES}|ca|cs|and)[ .&/])"
+_ZERO_WIDTH: Final = "[\u200b\u200e\u200f\u2060\ufeff]"  # the usual ones of what `texts.tidy` takes out
+_SPACES: Final = "[ \t\n\r\u00a0]+"
 _COMMON_TITLE: Final = r"^(?i-u:(mr|mrs|ms|miss|dr|prof|shri|smt))(?:\. ?| )"
 _STRAY_END: Final = "([A-Za-z]{2})[ .,]+$"
-_ONE_CASE: Final = r"^(?:(?:[A-Z]\. ?)*[A-Z]+(?: [A-Z]+)*|(?:[a-z]\. ?)*[a-z]+(?: [a-z]+)*)$"
+_ONE_CASE: Final = (
+    r"^(?:(?:[A-Z]\. ?)*[A-Z]+(?: [A-Z]+| [A-Z]\.)*|(?:[a-z]\. ?)*[a-z]+(?: [a-z]+| [a-z]\.)*)$"
+)
 _CASE_IS_SPECIAL: Final = rf"(?:^|[ .])(?:{_MC}|{_MAC}|{_PARTICLES}|{_NUMERALS}|{_CONSONANTS})(?: |$)"
 
 
@@ -227,7 +231,13 @@ def _unchanged(names: pl.Series) -> pl.DataFrame:
 
 def _clean_rest(values: pl.Series) -> pl.DataFrame:
     """What is common (blanks, one title, upper or lower case) in columns, all else by `clean_name`."""
-    tidied = pl.col("raw").str.strip_chars(" ").str.replace_all(" {2,}", " ").str.replace(_STRAY_END, "${1}")
+    tidied = (
+        pl.col("raw")
+        .str.replace_all(_ZERO_WIDTH, "")
+        .str.replace_all(_SPACES, " ")
+        .str.strip_chars(" ")
+        .str.replace(_STRAY_END, "${1}")
+    )
     lower = pl.col("untitled").str.to_lowercase()
     can_be_cased = pl.col("untitled").str.contains(_ONE_CASE) & ~lower.str.contains(_CASE_IS_SPECIAL)
     repaired = (

@@ -244,8 +244,6 @@ _MAX_DIGITS: Final = 19
 
 def _read(candidate: str, region: str) -> list[Phone | Reason]:
     """Read a candidate: mostly one result, several where separators turn out to separate."""
-    if match := _FLOAT.fullmatch(candidate):
-        candidate = match[1]
     if _SCIENTIFIC.fullmatch(candidate):
         return [Reason.PHONE_INVALID]
     if not _has_letter(candidate):
@@ -293,12 +291,13 @@ def _read_list(candidate: str, core: str, region: str) -> list[Phone | Reason]:
 
 
 def _alphanumeric(parts: Iterable[str]) -> list[str]:
-    return [part.strip() for part in parts if any(map(str.isalnum, part))]
+    return [part.strip(" /\\") for part in parts if any(map(str.isalnum, part))]
 
 
 def _read_digits(candidate: str, region: str) -> list[Phone | Reason]:
     """Read a candidate without letters: one number, or several that space, slash, dash or plus separate."""
-    parts = _alphanumeric(_MARKED.split(candidate))
+    candidate = _integer(candidate)
+    parts = [_integer(part) for part in _alphanumeric(_MARKED.split(candidate))]
     if len(parts) > 1 and all(_is_number(part, region) for part in parts):
         return [_judge(part, region) for part in parts]
     if _parse(candidate, region) is None:
@@ -308,6 +307,11 @@ def _read_digits(candidate: str, region: str) -> list[Phone | Reason]:
         if len(slashed) > 1:
             return [result for part in slashed for result in _read_digits(part, region)]
     return [_judge(candidate, region)]
+
+
+def _integer(text: str) -> str:
+    match = _FLOAT.fullmatch(text)
+    return match[1] if match else text
 
 
 def _judge(candidate: str, region: str) -> Phone | Reason:
@@ -337,7 +341,7 @@ def _cut(pieces: list[str], region: str) -> tuple[str, ...]:
     tails: dict[int, tuple[str, ...]] = {len(tokens): ()}  # from each token on, where the rest can be cut
     for start in reversed(range(len(tokens))):
         for end in range(min(start + _MAX_GROUPS, len(tokens)), start, -1):
-            number = " ".join(tokens[start:end])
+            number = _integer(" ".join(tokens[start:end]))
             if end in tails and _is_number(number, region):
                 tails[start] = (number, *tails[end])
                 break
@@ -757,9 +761,13 @@ def _has_length(digits: pl.Expr) -> pl.Expr:
 
 def _read_pieces(pieces: pl.DataFrame, region: str) -> pl.DataFrame:
     """Add phone and phone_type to pieces on which the library's answer is sure; leave the others out."""
-    is_float = ~_IS_CUT & _PIECE.str.contains(_FLOAT_PIECE)
     integer = _PIECE.str.strip_chars_end("0").str.strip_suffix(".")
-    compact = pl.when(is_float).then(integer).otherwise(_PIECE).str.replace_all("[ ().-]", "")
+    compact = (
+        pl.when(_PIECE.str.contains(_FLOAT_PIECE))
+        .then(integer)
+        .otherwise(_PIECE)
+        .str.replace_all("[ ().-]", "")
+    )
     is_readable = (
         _COMPACT.str.contains(_COMPACT_FORM) & (_PIECE.str.len_bytes() <= _LIBRARY_LIMIT) & ~_HAS_GAP
     )

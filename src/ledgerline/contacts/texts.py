@@ -120,10 +120,13 @@ def decode_ascii(text: str) -> str:
 
 
 def decode_ascii_column(texts: pl.Series) -> pl.Series:
-    """`decode_ascii` of each row; null stays null."""
+    """`decode_ascii` of each row; null stays null. Each distinct character is decoded once."""
     is_ascii = texts.str.contains(r"^[\x00-\x7f]*$").fill_null(value=True)
-    decoded = by_distinct(texts.filter(~is_ascii), _decode_to_row, pl.Schema({"text": pl.String}))
-    return stitch(texts.filter(is_ascii).to_frame("text"), decoded, is_ascii)["text"]
+    others = texts.filter(~is_ascii)
+    letters = others.str.extract_all(r"[^\x00-\x7f]").explode().drop_nulls().unique()
+    ascii_letters = pl.Series(map(decode_ascii, letters), dtype=pl.String)
+    decoded = others.str.replace_many(letters.implode(), ascii_letters.implode())
+    return stitch(texts.filter(is_ascii).to_frame("text"), decoded.to_frame("text"), is_ascii)["text"]
 
 
 def join_reasons(reasons: Sequence[Reason]) -> str | None:
@@ -180,7 +183,3 @@ def _mended(text: str) -> tuple[str, bool]:
             break
         text = tidied
     return text, repaired
-
-
-def _decode_to_row(text: str | None) -> tuple[str]:
-    return (decode_ascii(text or ""),)

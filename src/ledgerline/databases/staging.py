@@ -63,6 +63,12 @@ def drop(connection: sa.Connection, staging: Staging) -> None:
         table.drop(connection, checkfirst=True)
 
 
+def index(connection: sa.Connection, staging: Staging) -> None:
+    """Indexes by record, for the joins with what is known; a first load, that knows nothing, has no use for them."""
+    for table in (staging.records, staging.marks, staging.links):
+        sa.Index(f"ix_{table.name}", table.c.record_key).create(connection, checkfirst=True)
+
+
 def clear(connection: sa.Connection, tables: Iterable[sa.Table]) -> None:
     """Empty staging tables of what an earlier attempt of this run left in them."""
     for table in tables:

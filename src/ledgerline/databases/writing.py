@@ -284,8 +284,13 @@ class _Writing:
     def remove_replaced_records(self) -> None:
         """Delete old versions, and move what else belongs to a contact that joined another, live or not."""
         records, links = self._staging.records, self._staging.links
+        replaced = sa.select(records.c.record_key).where(records.c.contact_id < self._first)
         self._do(
-            source_records.delete().where(sa.exists().where(self._same_record(records, source_records)))
+            source_records.delete().where(
+                source_records.c.source_system == self._staging.system,
+                source_records.c.record_key.in_(replaced),
+                sa.exists().where(self._same_record(records, source_records)),
+            )
         )
         self._do(
             source_records.update()

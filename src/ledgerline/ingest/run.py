@@ -100,6 +100,7 @@ def _perform(
     with progress.beating():
         keys = _stage_all(job, main, source, known, partitions, options, progress, cancel)
         mark_gone(job, source, main, known)
+        _index(job, main)
         cancel.check()
         progress.report("match", 0, 1, 0)
         join_records(job, main, keys)
@@ -273,6 +274,13 @@ def _keys_of(job: Job, main: Database, partition: Partition) -> Keys:
     first = job.first_contact_id + partition.offset
     staged = staging.staged(main, Staging(job.run_id, job.system), first, first + partition.rows)
     return match_keys(staged.with_columns(record=pl.col("contact_id") - job.first_contact_id))
+
+
+def _index(job: Job, main: Database) -> None:
+    if not job.first_load:
+        with main.begin() as connection:
+            job.lease.check(connection)
+            staging.index(connection, Staging(job.run_id, job.system))
 
 
 # -- writing ---------------------------------------------------------------------------------------------

@@ -1,0 +1,330 @@
+"""Every command as a user runs it: in a folder of their own, with nothing in the environment."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from ledgerline.databases.schema import COUNTS
+from tests.house import Installation, contact
+
+COMMAND = [sys.executable, "-m", "ledgerline"]
+NOWHERE = "postgresql://app:pa55word@127.0.0.1:1/nowhere"
+
+
+def environment(folder: Path, **settings: str) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8", **settings}
+
+
+def ledgerline(folder: Path, *arguments: str, code: int = 0, **settings: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=folder,
+        env=environment(folder, **settings),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == code, (arguments, done.returncode, done.stdout, done.stderr)
+    assert "Traceback" not in done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def sampled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a sample of 3,000 rows was ingested, and a few rows beside them."""
+    folder = tmp_path_factory.mktemp("sampled")
+    ledgerline(folder, "sample", "sqlite:///data/invoice.db", "--rows", "3000", "--seed", "3")
+    odd = [
+        (10_001, "=1+1 Rao", "98200 11111", "Director", "=rao@lotus.example"),
+        (10_002, "Asha @Rao", "98200 22222", "-Director", None),
+        (10_003, "Asha Rao", "+91 98200 33333 / 98200 44444", "+Director", None),
+        (10_004, "Bram Rao", "98200 55555", "@Director", "x@a.example; y@b.example"),
+    ]
+    with sqlite3.connect(folder / "data" / "invoice.db") as connection:
+        for row in odd:
+            connection.execute(
+                "INSERT INTO customer_contacts (contactid, contact_person_name, contact_no, designation,"
+                " contact_person_email, status, del_sts) VALUES (?, ?, ?, ?, ?, 'APP', 'N')",
+                row,
+            )
+    connection.close()
+    done = ledgerline(folder, "ingest", "--json")
+    (folder / "run.json").write_text(done.stdout, encoding="utf-8")
+    return folder
+
+
+# -- demo ------------------------------------------------------------------------------------------------
+
+
+def test_demo_in_an_empty_folder_twice(tmp_path: Path) -> None:
+    first = ledgerline(tmp_path, "demo")
+    assert re.search(r"10,000\s+rows read", first.stdout)
+    assert "Why rows were rejected" in first.stdout
+    assert "One person, several rows" in first.stdout
+    second = ledgerline(tmp_path, "demo", DATABASE_URL=NOWHERE)
+    assert "Nothing has changed since the last run" in second.stdout
+    assert re.search(r"^\s+0\s+inserted", second.stdout, re.MULTILINE)
+    assert {path.name for path in tmp_path.iterdir()} == {"data"}
+
+
+# -- ingest, runs, rejects ---------------------------------------------------------------------------------
+
+
+def test_ingest_prints_the_document_of_the_contract(sampled: Path) -> None:
+    run = json.loads((sampled / "run.json").read_text(encoding="utf-8"))
+    assert list(run) == ["runId", "kind", "sourceSystem", "status", "startedAt", "finishedAt", "progress", "counts"]
+    assert (run["runId"], run["kind"], run["sourceSystem"], run["status"]) == (1, "ingest", "INVOICE", "succeeded")
+    for moment in (run["startedAt"], run["finishedAt"]):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", moment)
+        assert datetime.fromisoformat(moment).tzinfo is not None
+    assert tuple(run["counts"]) == COUNTS
+    assert run["counts"]["fetched"] == 3004
+    assert run["counts"]["fetched"] == sum(
+        count for name, count in run["counts"].items() if name not in ("fetched", "vanished")
+    )
+
+
+def test_runs(sampled: Path) -> None:
+    listed = json.loads(ledgerline(sampled, "runs", "--json").stdout)
+    run = json.loads((sampled / "run.json").read_text(encoding="utf-8"))
+    (document,) = [row for row in listed if row["runId"] == 1]
+    progress = document["progress"]
+    assert {**document, "progress": None} == {**run, "progress": None}
+    assert list(progress) == ["stage", "done", "total", "rows", "rowsPerSecond", "secondsLeft"]
+    assert "succeeded" in ledgerline(sampled, "runs").stdout
+
+
+def test_rejects(sampled: Path) -> None:
+    run = json.loads((sampled / "run.json").read_text(encoding="utf-8"))
+    lines = ledgerline(sampled, "rejects", "1", "--json").stdout.splitlines()
+    documents = [json.loads(line) for line in lines]
+    assert len(documents) == run["counts"]["rejected"] > 50
+    for document in documents:
+        assert list(document) == ["runId", "sourceSystem", "sourceRecordId", "reasons", "raw", "resolvedRun"]
+        assert document["reasons"]
+    shown = ledgerline(sampled, "rejects", "1", "--limit", "1").stdout
+    assert "no_email_or_phone" in shown
+    ledgerline(sampled, "rejects", "77", code=2)
+
+
+# -- export ------------------------------------------------------------------------------------------------
+
+
+def test_export_in_all_formats(sampled: Path) -> None:
+    run = json.loads((sampled / "run.json").read_text(encoding="utf-8"))
+    lines = ledgerline(sampled, "export", "contacts").stdout.splitlines()
+    documents = [json.loads(line) for line in lines]
+    assert len(documents) == run["counts"]["inserted"]
+    assert sum(len(document["sourceRecordIds"]) for document in documents) == len(documents) + run["counts"]["merged"]
+
+    ledgerline(sampled, "export", "contacts", "--format", "parquet", "--output", "contacts.parquet")
+    frame = pl.read_parquet(sampled / "contacts.parquet")
+    assert frame.to_dicts() == documents
+
+    text = ledgerline(sampled, "export", "contacts", "--format", "csv").stdout
+    cells = list(csv.DictReader(io.StringIO(text)))
+    assert len(cells) == len(documents)
+    assert [row["id"] for row in cells] == [str(document["id"]) for document in documents]
+    assert [row["phones"] for row in cells] == [";".join(document["phones"]) for document in documents]
+    ledgerline(sampled, "export", "contacts", "--format", "csv", "--output", "contacts.csv")
+    assert (sampled / "contacts.csv").read_text(encoding="utf-8") == text
+    ledgerline(sampled, "export", "contacts", "--format", "parquet", code=2)
+
+
+def test_no_cell_of_a_csv_is_a_formula(sampled: Path) -> None:
+    text = ledgerline(sampled, "export", "contacts", "--format", "csv").stdout
+    rows = {row["sourceRecordIds"]: row for row in csv.DictReader(io.StringIO(text))}
+    assert rows["10001"]["name"] == "'=1+1 Rao"
+    assert rows["10002"]["designation"] == "'-Director"
+    assert rows["10003"]["designation"] == "'+Director"
+    assert rows["10004"]["designation"] == "'@Director"
+    assert rows["10003"]["phones"] == "+919820033333;+919820044444"
+    assert rows["10004"]["emails"] == "x@a.example;y@b.example"
+    for row in rows.values():
+        for cell in row.values():
+            assert not re.match(r"[=+\-@\t\r]", cell) or re.fullmatch(r"\+[0-9;+]+", cell)
+
+
+def test_export_of_nothing(tmp_path: Path) -> None:
+    ledgerline(tmp_path, "migrate")
+    assert ledgerline(tmp_path, "export", "contacts").stdout == ""
+    header = ledgerline(tmp_path, "export", "contacts", "--format", "csv").stdout
+    assert header.startswith("id,name,companyName,email,mobileE164,") and header.count("\n") == 1
+    ledgerline(tmp_path, "export", "contacts", "--format", "parquet", "--output", "none.parquet")
+    assert pl.read_parquet(tmp_path / "none.parquet").height == 0
+
+
+# -- setting up ----------------------------------------------------------------------------------------------
+
+
+def test_migrate_twice(tmp_path: Path) -> None:
+    assert "is now at revision" in ledgerline(tmp_path, "migrate").stdout
+    assert "is up to date" in ledgerline(tmp_path, "migrate").stdout
+
+
+SECRETS = {
+    "DATABASE_URL": "postgresql://app:s3cret-one@127.0.0.1:1/main?connect_timeout=1",
+    "INVOICE_DATABASE_URL": "sqlserver://127.0.0.1:1;database=erp;user=reader;password={s3cret;two}",
+    "DB_PASSWORD": "s3cret-three",
+    "INVOICE_DB_PASSWORD": "s3cret-four",
+    "API_KEY": "s3cret-five-and-some-more",
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(("config",), 0), (("migrate",), 3), (("ingest",), 3), (("ingest", "--json"), 3), (("runs",), 3)],
+    ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
+)
+def test_no_command_prints_a_secret(tmp_path: Path, arguments: tuple[str, ...], code: int) -> None:
+    done = ledgerline(tmp_path, *arguments, code=code, **SECRETS)
+    assert "s3cret" not in done.stdout + done.stderr
+    if arguments == ("config",):
+        assert "reader" in done.stdout
+        assert "API_KEY" in done.stdout
+
+
+PASTED = {
+    "odbc": "Driver={ODBC Driver 18 for SQL Server};Server=tcp:127.0.0.1,1;Database=erp;Uid=reader;"
+    "Pwd={s3cret;x};Encrypt=yes;TrustServerCertificate=yes;Connection Timeout=1",
+    "jdbc": "jdbc:sqlserver://127.0.0.1:1;databaseName=erp;user=reader;password={s3cret;x};loginTimeout=1",
+    "url": "postgresql://reader:s3cret%3Bx@127.0.0.1:1/erp?connect_timeout=1",
+}
+
+
+@pytest.mark.parametrize("pasted", PASTED.values(), ids=PASTED)
+def test_init_reads_what_is_pasted(tmp_path: Path, pasted: str) -> None:
+    arguments = ("init", "--invoice", pasted, "--main", "sqlite:///data/main.db", "--country", "us")
+    done = ledgerline(tmp_path, *arguments)
+    assert "s3cret" not in done.stdout + done.stderr
+    file = tmp_path / ".env"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "s3cret" in file.read_text(encoding="utf-8")
+    shown = ledgerline(tmp_path, "config").stdout
+    assert "s3cret" not in shown
+    assert re.search(r"DEFAULT_COUNTRY_CODE\s+US", shown)
+    assert "reader" in shown and "erp" in shown
+    before = file.read_bytes()
+    ledgerline(tmp_path, *arguments, code=2)
+    assert file.read_bytes() == before
+
+
+def test_init_refuses_what_it_cannot_read(tmp_path: Path) -> None:
+    for bad in ("oracle://a/b", "Server=a;Database=b;Pwd=s3cret;Colour=red", "hello"):
+        done = ledgerline(tmp_path, "init", "--invoice", bad, "--main", "sqlite:///m.db", "--country", "IN", code=2)
+        assert "s3cret" not in done.stdout + done.stderr
+    ledgerline(tmp_path, "init", "--invoice", "sqlite:///i.db", "--main", "sqlite:///m.db", "--country", "XX", code=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+# -- exit codes -----------------------------------------------------------------------------------------------
+
+
+def test_exit_codes(tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / "empty.db").close()
+    without_table = {"INVOICE_DATABASE_URL": "sqlite:///empty.db"}
+    done = ledgerline(tmp_path, "ingest", code=1, **without_table)
+    assert "no table [customer_contacts]" in done.stderr
+    assert "INVOICE_TABLE" in done.stderr
+    ledgerline(tmp_path, "nonsense", code=2)
+    ledgerline(tmp_path, "ingest", "--nonsense", code=2)
+    ledgerline(tmp_path, "ingest", code=2, DEFAULT_COUNTRY_CODE="Atlantis")
+    ledgerline(tmp_path, "sample", "sqlite:///data/x.db", "--rows", "0", code=2)
+    done = ledgerline(tmp_path, "ingest", code=3)
+    assert "data/invoice.db" in done.stderr
+    assert not (tmp_path / "data" / "invoice.db").exists(), "a missing source is not made"
+    done = ledgerline(tmp_path, "ingest", code=3, INVOICE_DATABASE_URL=NOWHERE)
+    assert "127.0.0.1:1" in done.stderr
+    assert ledgerline(tmp_path, "--version").stdout.startswith("ledgerline ")
+
+
+def test_a_run_that_is_going_is_left_alone(tmp_path: Path) -> None:
+    house = Installation("sqlite", tmp_path)
+    house.write_invoice([contact(1, "Asha Rao", "98200 12345")])
+    house.ingest()
+    path = Path(house.settings.main.url.database)
+    with sqlite3.connect(path) as connection:  # as if this process were at it
+        connection.execute(
+            "UPDATE leases SET holder = ?, run_id = 1", (f"{socket.gethostname()}:{os.getpid()}",)
+        )
+    connection.close()
+    done = ledgerline(tmp_path, "ingest", code=4, **house.environ)
+    assert "Run 1 of INVOICE is going" in done.stderr
+    with sqlite3.connect(path) as connection:  # as if its process had died
+        connection.execute("UPDATE leases SET holder = ?", (f"{socket.gethostname()}:{_dead_process()}",))
+    connection.close()
+    ledgerline(tmp_path, "ingest", **house.environ)
+
+
+def _dead_process() -> int:
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    return done.pid
+
+
+# -- Ctrl-C -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("large")
+    ledgerline(folder, "sample", "sqlite:///data/invoice.db", "--rows", "200000")
+    return folder
+
+
+def test_an_interrupted_run_goes_on_and_ends_as_an_uninterrupted_one(large: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    shutil.copy(large / "data" / "invoice.db", tmp_path / "data" / "invoice.db")
+    ledgerline(large, "ingest")
+    expected = ledgerline(large, "export", "contacts").stdout
+
+    assert _interrupted(tmp_path, after=r"stage 1/\d+ partitions") == 130
+    assert ledgerline(tmp_path, "export", "contacts").stdout == ""
+    ledgerline(tmp_path, "ingest")
+    (run,) = json.loads(ledgerline(tmp_path, "runs", "--json").stdout)
+    assert run["status"] == "succeeded"
+    assert run["counts"]["fetched"] == 200_000
+    assert ledgerline(tmp_path, "export", "contacts").stdout == expected
+
+
+def _interrupted(folder: Path, after: str) -> int:
+    """The exit code of an ingest that gets a SIGINT once it has said this."""
+    process = subprocess.Popen(
+        [*COMMAND, "ingest"], cwd=folder, env=environment(folder), stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    said = []
+    with process:
+        assert process.stderr is not None
+        for line in _lines(process.stderr):
+            said.append(line)
+            if re.search(after, line):
+                process.send_signal(signal.SIGINT)
+    assert any("Stopping after the partition at hand" in line for line in said), said
+    assert any("nothing of it was written to the contacts" in line for line in said), said
+    return process.returncode
+
+
+def _lines(stream: Any) -> Iterator[str]:
+    yield from stream

@@ -1,0 +1,119 @@
+"""A migrated main database has the tables that `schema` describes, to the last constraint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from ledgerline.databases.database import Database
+from ledgerline.databases.migrate import migrate, newest_revision, revision
+from ledgerline.databases.schema import metadata
+from tests.house import Installation, contact
+
+_BESIDE = {"alembic_version", "run_progress"}  # not of `schema.metadata`
+
+
+@pytest.fixture
+def migrated(house: Installation) -> Iterator[Database]:
+    with house.main() as main:
+        migrate(main)
+        yield main
+
+
+def described(main: Database) -> dict[str, Any]:
+    """Everything that the server tells of the tables."""
+    with main.connect() as connection:
+        inspector = sa.inspect(connection)
+        return {
+            name: {
+                "columns": [
+                    {**column, "type": column["type"].compile(dialect=connection.dialect)}
+                    for column in inspector.get_columns(name)
+                ],
+                "primary key": inspector.get_pk_constraint(name),
+                "foreign keys": sorted(inspector.get_foreign_keys(name), key=repr),
+                "unique": sorted(inspector.get_unique_constraints(name), key=repr),
+                "checks": sorted(inspector.get_check_constraints(name), key=repr),
+                "indexes": sorted(inspector.get_indexes(name), key=repr),
+            }
+            for name in inspector.get_table_names()
+            if name not in _BESIDE
+        }
+
+
+def fresh(main: Database) -> dict[str, Any]:
+    """The same of tables that are made from `schema` at once; the migrated ones go."""
+    with main.begin() as connection:
+        metadata.drop_all(connection)
+        metadata.create_all(connection)
+    return described(main)
+
+
+def differences(main: Database) -> list[Any]:
+    options = {
+        "compare_type": True,
+        "compare_server_default": True,
+        "include_name": lambda name, kind, _parents: kind != "table" or name not in _BESIDE,
+    }
+    with main.connect() as connection:
+        return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
+
+
+def test_migrated_tables_are_those_of_the_schema(migrated: Database) -> None:
+    after_migration = described(migrated)
+    assert set(after_migration) == set(metadata.tables)
+    assert after_migration == fresh(migrated)
+
+
+def test_alembic_finds_nothing_to_migrate(migrated: Database) -> None:
+    assert differences(migrated) == []
+
+
+def test_alembic_would_find_a_difference(migrated: Database) -> None:
+    with migrated.begin() as connection:
+        connection.exec_driver_sql("DROP INDEX ix_contacts_email")
+        connection.exec_driver_sql("ALTER TABLE templates ADD COLUMN colour TEXT")
+    assert {difference[0] for difference in differences(migrated)} == {"add_index", "remove_column"}
+
+
+def test_a_first_load_leaves_the_tables_as_they_were(house: Installation) -> None:
+    """It takes indexes and keys away to be quicker, and brings them back."""
+    house.write_invoice([contact(1, "Asha Rao", "98200 12345, 98200 54321", added_by="Kim"), contact(2, "")])
+    with house.main() as main:
+        migrate(main)
+        before = described(main)
+    assert house.ingest().counts["inserted"] == 1
+    with house.main() as main:
+        assert described(main) == before
+        assert differences(main) == []
+
+
+def test_a_first_load_that_fails_leaves_the_tables_as_they_were(
+    house: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.write_invoice([contact(1, "Asha Rao", "98200 12345")])
+    with house.main() as main:
+        migrate(main)
+        before = described(main)
+    monkeypatch.setattr("ledgerline.databases.runs.remember_source", _out_of_luck)
+    with pytest.raises(ZeroDivisionError):
+        house.ingest()
+    with house.main() as main:
+        assert described(main).items() >= before.items()
+    assert house.contacts() == []
+
+
+def _out_of_luck(*_: Any) -> None:
+    raise ZeroDivisionError
+
+
+def test_migrating_twice_changes_nothing(migrated: Database) -> None:
+    before = described(migrated)
+    assert migrate(migrated) == (newest_revision(), newest_revision())
+    assert revision(migrated) == newest_revision()
+    assert described(migrated) == before
