@@ -19,7 +19,7 @@ _ROWS_AT_ONCE = 50_000  # as a partition of a run has them
 def match_all(records: pl.DataFrame) -> Matches:
     """The records of a first load, of which none is known."""
     blocks = block(Keys.concat(match_keys(part) for part in records.iter_slices(_ROWS_AT_ONCE)))
-    compared = pl.DataFrame({"record": blocks.compared()})
+    compared = pl.DataFrame({"record": blocks.names_needed()})
     return match(blocks, records.select("record", "name").join(compared, on="record", how="semi"))
 
 

@@ -63,7 +63,9 @@ class Watcher:
         self.stages.append(stage)
 
 
-def contact(contactid: Any, name: str | None, phone: Any = None, email: Any = None, **others: Any) -> dict[str, Any]:
+def contact(
+    contactid: Any, name: str | None, phone: Any = None, email: Any = None, **others: Any
+) -> dict[str, Any]:
     """A row of the invoice table, active if nothing else is said."""
     row = dict.fromkeys(COLUMNS)
     given = {"contactid": contactid, "contact_person_name": name, "contact_no": phone}
@@ -152,7 +154,7 @@ class Installation:
                 f"INSERT INTO {{contacts}} ({names}) VALUES ({', '.join(f':{name}' for name in row)})", **row
             )
 
-    def set(self, contactid: Any, **values: Any) -> None:
+    def update(self, contactid: Any, **values: Any) -> None:
         """Change columns of one row."""
         assignments = ", ".join(f"{name} = :{name}" for name in values)
         self.change(f"UPDATE {{contacts}} SET {assignments} WHERE contactid = :key", key=contactid, **values)
@@ -362,7 +364,7 @@ def _content(record: Row) -> dict[str, Any]:
 
 
 def check_tables(house: Installation) -> None:
-    """Each live source row is in exactly one contact or in the rejects; contacts say what their records say."""
+    """Each live source row is in one contact or in the rejects; contacts say what their records say."""
     contacts = {row["id"]: row for row in house.table("contacts")}
     records = house.table("source_records")
     live = [record for record in records if record["is_live"]]
@@ -385,7 +387,9 @@ def check_tables(house: Installation) -> None:
             kept = [value for value in (row[best], *points[key, kind]) if value is not None]
             assert len(kept) == len(set(kept))
             assert set(kept) == said, (row, members)
-        kept_owners = [owners[owner] for owner in (row["owner_id"], *further_owners[key]) if owner is not None]
+        kept_owners = [
+            owners[owner] for owner in (row["owner_id"], *further_owners[key]) if owner is not None
+        ]
         assert len(kept_owners) == len(set(kept_owners))
         assert set(kept_owners) == {m["owner"] for m in members} - {None}
         for field in ("name", "company_name", "designation", "relationship_type"):

@@ -15,5 +15,8 @@ def match_records(
     """Match `records` [record, contact_id, name, company_name, email, …], of any order."""
     known = records.drop_nulls("contact_id")
     blocks = block(match_keys(records), known["record"], sample)
-    read = pl.col("record").is_in(pl.Series(blocks.names_needed()).implode()) | pl.col("contact_id").is_not_null()
+    read = (
+        pl.col("record").is_in(pl.Series(blocks.names_needed()).implode())
+        | pl.col("contact_id").is_not_null()
+    )
     return match(blocks, records.filter(read), known.select("record", "contact_id"), exclusions)

@@ -73,13 +73,17 @@ class PostgresServer:
             raise RuntimeError((self.folder / f"{program}.log").read_text(errors="replace")[-2000:])
 
     def initialise(self) -> None:
-        self._run("initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
+        self._run(
+            "initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"
+        )
 
     def start(self) -> None:
         options = [f"-p {self.port}", "-h 127.0.0.1", f"-k {self.folder}"]
         options += [f"-c {name}={value}" for name, value in self.settings.items()]
         log = self.folder / "server.log"
-        self._run("pg_ctl", "-D", str(self.data), "-w", "-t", "60", "-l", str(log), "-o", " ".join(options), "start")
+        self._run(
+            "pg_ctl", "-D", str(self.data), "-w", "-t", "60", "-l", str(log), "-o", " ".join(options), "start"
+        )
 
     def stop(self, mode: str = "fast") -> None:
         self._run("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "stop")
@@ -96,8 +100,8 @@ class PostgresServer:
     def create_database(self, name: str) -> str:
         """Make an empty database (dropping one of that name first); its URL."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')  # type: ignore[arg-type]
-            connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            connection.execute(f'CREATE DATABASE "{name}"')
         return self.url(name)
 
     def __enter__(self) -> PostgresServer:

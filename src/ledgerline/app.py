@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-
 from pathlib import Path
-
 
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines import Limits
@@ -12,9 +10,9 @@ from ledgerline.databases.migrate import migrate, newest_revision, revision
 from ledgerline.databases.runs import Run
 from ledgerline.errors import SettingsError
 from ledgerline.ingest import run as ingestion
-from ledgerline.settings import DatabaseSettings, Settings, TableName
+from ledgerline.settings import DatabaseSettings, Settings
 from ledgerline.sources.invoice import SYSTEM, InvoiceSource
-from ledgerline.url import DatabaseUrl, Engine
+from ledgerline.url import Engine
 
 __all__ = ["SYSTEM", "App"]
 
@@ -43,7 +41,7 @@ class App:
         return migrate(self.main)
 
     def prepare(self) -> None:
-        """An embedded main database brings itself up to date; a server's is migrated when its owner says so."""
+        """An embedded main database updates itself; a server's is migrated when its owner says so."""
         if self.settings.main.url.engine is Engine.SQLITE:
             self.migrate()
         elif (at := revision(self.main)) != newest_revision():

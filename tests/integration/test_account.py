@@ -11,11 +11,11 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
+from tests.house import Installation, Watcher, contact
 
 from ledgerline.databases.runs import Run
 from ledgerline.errors import Cancelled
 from ledgerline.ingest.run import Cancel
-from tests.house import Installation, Watcher, contact
 
 ASHA = contact(1, "Asha Rao", "+91 98200 12345", "asha.rao@lotus.example")
 ASHA_AGAIN = contact(2, "Asha Rao", "98200 12345, 98200 54321", "asha@rao.example", designation="Director")
@@ -65,7 +65,7 @@ def test_a_first_load_that_only_rejects(house: Installation) -> None:
     assert classes(house.ingest()) == {"rejected": 1}
     assert classes(house.ingest()) == {"rejected": 1}
     assert len(house.table("rejects")) == 1
-    house.set(5, contact_no="98200 12345")
+    house.update(5, contact_no="98200 12345")
     assert classes(house.ingest()) == {"inserted": 1}
     assert house.open_rejects() == []
 
@@ -81,7 +81,9 @@ def test_many_small_partitions_make_the_same_contacts(house: Installation) -> No
 def test_a_column_that_is_empty_for_thousands_of_rows(house: Installation) -> None:
     """A driver that takes a column's type from its first rows must not fail at the first value."""
     house.write_invoice(
-        contact(key, f"Asha Rao{key}", None, f"a{key}@rao.example", designation="Chief" if key > 3000 else None)
+        contact(
+            key, f"Asha Rao{key}", None, f"a{key}@rao.example", designation="Chief" if key > 3000 else None
+        )
         for key in range(3010)
     )
     assert classes(house.ingest()) == {"inserted": 3010}
@@ -94,7 +96,7 @@ def test_a_column_that_is_empty_for_thousands_of_rows(house: Installation) -> No
 def test_a_changed_row_updates_its_contact_and_says_why(house: Installation) -> None:
     house.write_invoice([ASHA, BRAM])
     house.ingest()
-    house.set(3, contact_no="+31 6 87654321", designation="Supplier", added_by="Lea")
+    house.update(3, contact_no="+31 6 87654321", designation="Supplier", added_by="Lea")
     run = house.ingest()
     assert classes(run) == {"updated": 1, "unchanged": 1}
     (bram,) = [row for row in house.contacts() if row["name"] == "Bram de Vries"]
@@ -119,7 +121,7 @@ def test_a_changed_row_updates_its_contact_and_says_why(house: Installation) -> 
 def test_a_value_that_was_taken_away_is_gone(house: Installation) -> None:
     house.write_invoice([{**ASHA, "added_by": "Kim", "contact_no": "98200 12345 / 98200 54321"}])
     house.ingest()
-    house.set(1, added_by=None, contact_no=None)
+    house.update(1, added_by=None, contact_no=None)
     assert classes(house.ingest()) == {"updated": 1}
     (asha,) = house.contacts()
     assert (asha["mobileE164"], asha["phones"]) == (None, [])
@@ -131,7 +133,7 @@ def test_a_change_that_cleaning_takes_away_again_is_none(house: Installation) ->
     house.write_invoice([{**CARA, "contact_no": None}])
     house.ingest()
     contacts = house.table("contacts")
-    house.set(4, contact_no="")
+    house.update(4, contact_no="")
     assert classes(house.ingest()) == {"unchanged": 1}
     assert house.table("contacts") == contacts
     assert house.table("changes") == []
@@ -189,7 +191,7 @@ def test_a_row_that_joined_stays_when_nothing_but_itself_speaks_for_it(house: In
     """A record's own identity comes first: what it was matched by may change later."""
     house.write_invoice([ASHA, ASHA_AGAIN])
     house.ingest()
-    house.set(2, contact_no="98200 54321")
+    house.update(2, contact_no="98200 54321")
     assert classes(house.ingest()) == {"updated": 1, "unchanged": 1}
     joined = {row["source_record_id"]: row for row in house.table("source_records")}["2"]
     assert (joined["contact_id"], joined["match_rule"], joined["match_partner"]) == (1, "phone", "1")
@@ -241,11 +243,11 @@ def test_redirects_always_point_to_the_last(house: Installation) -> None:
 def test_a_withdrawn_row_moves_with_its_contact_and_comes_back_there(house: Installation) -> None:
     house.write_invoice([ASHA, BRIDGED, contact(3, "Asha Rao", "98200 54321", "rao@asha.example")])
     house.ingest()
-    house.set(3, del_sts="Y")
+    house.update(3, del_sts="Y")
     house.ingest()
     house.add(BRIDGE)
     house.ingest()
-    house.set(3, del_sts="N")
+    house.update(3, del_sts="N")
     assert classes(house.ingest()) == {"updated": 1, "unchanged": 3}
     (asha,) = house.contacts()
     assert asha["sourceRecordIds"] == ["1", "2", "3", "9"]
@@ -254,12 +256,12 @@ def test_a_withdrawn_row_moves_with_its_contact_and_comes_back_there(house: Inst
 def test_a_row_withdrawn_in_the_run_that_merges_its_contact(house: Installation) -> None:
     house.write_invoice([ASHA, BRIDGED, contact(3, "Asha Rao", "98200 54321", "rao@asha.example")])
     house.ingest()
-    house.set(3, del_sts="Y")
+    house.update(3, del_sts="Y")
     house.add(BRIDGE)
     assert classes(house.ingest()) == {"withdrawn": 1, "merged": 1, "unchanged": 2}
     (asha,) = house.contacts()
     assert asha["sourceRecordIds"] == ["1", "2", "9"]
-    house.set(3, del_sts="N")
+    house.update(3, del_sts="N")
     assert classes(house.ingest()) == {"updated": 1, "unchanged": 3}
     assert house.contacts()[0]["sourceRecordIds"] == ["1", "2", "3", "9"]
 
@@ -272,8 +274,8 @@ def test_inactive_rows_are_withdrawn_and_revived(house: Installation) -> None:
     house.write_invoice([ASHA, ASHA_AGAIN, rich])
     house.ingest()
     asha, bram = ids(house)["1"], ids(house)["3"]
-    house.set(2, status="PEN")
-    house.set(3, del_sts="Y")
+    house.update(2, status="PEN")
+    house.update(3, del_sts="Y")
     run = house.ingest()
     assert classes(run) == {"withdrawn": 2, "unchanged": 1}
     assert [row["id"] for row in house.contacts()] == [asha]
@@ -286,7 +288,7 @@ def test_inactive_rows_are_withdrawn_and_revived(house: Installation) -> None:
     before = house.dump()
     assert classes(house.ingest()) == {"inactive": 2, "unchanged": 1}
     assert house.dump() == before
-    house.set(3, del_sts="N")
+    house.update(3, del_sts="N")
     assert classes(house.ingest()) == {"updated": 1, "inactive": 1, "unchanged": 1}
     assert house.by_record()["3"]["id"] == bram
 
@@ -310,7 +312,9 @@ def test_deleted_rows_vanish_and_are_counted_apart(house: Installation) -> None:
 
 
 def test_rows_before_between_and_behind_all_others_come_and_go(house: Installation) -> None:
-    house.write_invoice(contact(key, f"Asha{key} Rao", None, f"a{key}@rao.example") for key in range(10, 40, 2))
+    house.write_invoice(
+        contact(key, f"Asha{key} Rao", None, f"a{key}@rao.example") for key in range(10, 40, 2)
+    )
     house.ingest(partition_rows=4)
     house.delete(10, 20, 38)
     house.add(*(contact(key, f"Bram{key} Rao", None, f"b{key}@rao.example") for key in (-5, 21, 99)))
@@ -328,7 +332,7 @@ def test_a_reject_that_is_mended_becomes_a_contact(house: Installation) -> None:
     assert (reject["sourceRecordId"], reject["resolvedRun"]) == ("5", None)
     assert reject["reasons"] == ["no_email_or_phone", "phone_placeholder", "email_placeholder"]
     assert reject["raw"]["phone"] == "NA"
-    house.set(5, contact_person_email="dov@katz.example")
+    house.update(5, contact_person_email="dov@katz.example")
     second = house.ingest()
     assert classes(second) == {"inserted": 1, "unchanged": 1}
     assert house.rejects(first)[0]["resolvedRun"] == second.id
@@ -338,7 +342,7 @@ def test_a_reject_that_is_mended_becomes_a_contact(house: Installation) -> None:
 def test_a_reject_that_changes_but_gets_no_better(house: Installation) -> None:
     house.write_invoice([UNREACHABLE])
     first = house.ingest()
-    house.set(5, contact_no="0000000000")
+    house.update(5, contact_no="0000000000")
     second = house.ingest()
     assert classes(second) == {"rejected": 1}
     assert house.rejects(first)[0]["resolvedRun"] == second.id
@@ -350,7 +354,7 @@ def test_a_reject_that_changes_but_gets_no_better(house: Installation) -> None:
 def test_a_reject_that_becomes_inactive_or_is_deleted_is_settled(house: Installation) -> None:
     house.write_invoice([UNREACHABLE, {**UNREACHABLE, "contactid": 6}])
     house.ingest()
-    house.set(5, del_sts="Y")
+    house.update(5, del_sts="Y")
     house.delete(6)
     assert classes(house.ingest()) == {"inactive": 1}
     assert house.open_rejects() == []
@@ -359,7 +363,7 @@ def test_a_reject_that_becomes_inactive_or_is_deleted_is_settled(house: Installa
 def test_a_known_row_keeps_its_last_good_values_when_its_new_version_is_rejected(house: Installation) -> None:
     house.write_invoice([ASHA, BRAM])
     house.ingest()
-    house.set(3, contact_no="NA", contact_person_email="none")
+    house.update(3, contact_no="NA", contact_person_email="none")
     run = house.ingest()
     assert classes(run) == {"rejected": 1, "unchanged": 1}
     assert house.by_record()["3"]["email"] == "bram@devries.example"
@@ -368,7 +372,7 @@ def test_a_known_row_keeps_its_last_good_values_when_its_new_version_is_rejected
     before = house.dump()
     assert classes(house.ingest()) == {"rejected": 1, "unchanged": 1}
     assert house.dump() == before
-    house.set(3, contact_no=BRAM["contact_no"], contact_person_email=BRAM["contact_person_email"])
+    house.update(3, contact_no=BRAM["contact_no"], contact_person_email=BRAM["contact_person_email"])
     assert classes(house.ingest()) == {"unchanged": 2}
     assert house.open_rejects() == []
 
@@ -377,10 +381,12 @@ def test_a_record_whose_reject_is_settled_still_counts_for_its_contact(house: In
     """It goes back to its good version in the same run in which its contact's other record changes."""
     house.write_invoice([ASHA, ASHA_AGAIN])
     house.ingest()
-    house.set(2, contact_no="NA", contact_person_email="none")
+    house.update(2, contact_no="NA", contact_person_email="none")
     house.ingest()
-    house.set(2, contact_no=ASHA_AGAIN["contact_no"], contact_person_email=ASHA_AGAIN["contact_person_email"])
-    house.set(1, designation="Chairwoman")
+    house.update(
+        2, contact_no=ASHA_AGAIN["contact_no"], contact_person_email=ASHA_AGAIN["contact_person_email"]
+    )
+    house.update(1, designation="Chairwoman")
     assert classes(house.ingest()) == {"updated": 1, "unchanged": 1}
     (asha,) = house.contacts()
     assert asha["sourceRecordIds"] == ["1", "2"]
@@ -391,9 +397,9 @@ def test_a_rejected_version_that_is_then_withdrawn_or_deleted(house: Installatio
     house.write_invoice([ASHA, BRAM])
     house.ingest()
     for key in (1, 3):
-        house.set(key, contact_no=None, contact_person_email=None)
+        house.update(key, contact_no=None, contact_person_email=None)
     assert classes(house.ingest()) == {"rejected": 2}
-    house.set(1, del_sts="Y")
+    house.update(1, del_sts="Y")
     house.delete(3)
     assert classes(house.ingest()) == {"withdrawn": 1, "vanished": 1}
     assert (house.open_rejects(), house.contacts()) == ([], [])
@@ -416,14 +422,21 @@ def test_rows_without_a_key_of_their_own(house: Installation) -> None:
     run = house.ingest(partition_rows=1)
     assert classes(run) == {"inserted": 2, "rejected": 4, "inactive": 1}
     reasons = sorted((row["sourceRecordId"] or "", row["reasons"][0]) for row in house.rejects(run))
-    assert reasons == [("", "key_missing"), ("", "key_missing"), ("1", "key_duplicate"), ("1", "key_duplicate")]
+    assert reasons == [
+        ("", "key_missing"),
+        ("", "key_missing"),
+        ("1", "key_duplicate"),
+        ("1", "key_duplicate"),
+    ]
     before = house.dump()
     assert classes(house.ingest(partition_rows=2)) == {"unchanged": 2, "rejected": 4, "inactive": 1}
     assert house.dump() == before
     house.change("DELETE FROM {contacts} WHERE contactid IS NULL")
     assert classes(house.ingest()) == {"unchanged": 2, "rejected": 2}
     assert {row["source_record_id"] for row in house.open_rejects()} == {"1"}
-    house.change("UPDATE {contacts} SET contactid = 7 WHERE contactid = 1 AND contact_person_name = 'Cara Lind'")
+    house.change(
+        "UPDATE {contacts} SET contactid = 7 WHERE contactid = 1 AND contact_person_name = 'Cara Lind'"
+    )
     house.change("UPDATE {contacts} SET del_sts = 'Y' WHERE contactid = 1")
     run = house.ingest()
     assert run.counts["fetched"] == 4
@@ -480,10 +493,12 @@ def test_text_keys(house: Installation) -> None:
     assert classes(house.ingest(partition_rows=2)) == {"unchanged": len(rows)}
     assert house.dump() == before
     house.delete("A", "🙂")
-    house.set("a", designation="Director")
-    house.set("7", del_sts="Y")
-    house.set("007", contact_person_email="none")
-    house.add(contact("b", "Bram Rao", None, "b@rao.example"), contact("y" * 201, "Cara Rao", None, "c@rao.example"))
+    house.update("a", designation="Director")
+    house.update("7", del_sts="Y")
+    house.update("007", contact_person_email="none")
+    house.add(
+        contact("b", "Bram Rao", None, "b@rao.example"), contact("y" * 201, "Cara Rao", None, "c@rao.example")
+    )
     expected = {
         "inserted": 1,
         "updated": 1,
@@ -494,9 +509,14 @@ def test_text_keys(house: Installation) -> None:
     }
     run = house.ingest(partition_rows=3)
     assert classes(run) == expected
-    assert {tuple(row["reasons"][:1]) for row in house.rejects(run)} == {("no_email_or_phone",), ("key_too_long",)}
+    assert {tuple(row["reasons"][:1]) for row in house.rejects(run)} == {
+        ("no_email_or_phone",),
+        ("key_too_long",),
+    }
     settled = {**expected, "inactive": 1, "unchanged": len(rows) - 3}
-    settled = {name: count for name, count in settled.items() if name in ("inactive", "rejected", "unchanged")}
+    settled = {
+        name: count for name, count in settled.items() if name in ("inactive", "rejected", "unchanged")
+    }
     assert classes(house.ingest(partition_rows=3)) == settled
     house.delete("007", "y" * 201)
     assert classes(house.ingest()) == {"inactive": 1, "unchanged": len(rows) - 3, "vanished": 1}
@@ -588,12 +608,14 @@ def test_a_run_goes_on_where_it_was_stopped(
 ) -> None:
     text = isinstance(key, sa.Unicode)
     rows = [ASHA, BRIDGED, BRAM, CARA, UNREACHABLE, contact(6, "Eva Berg", None, "eva@berg.example")]
-    house.write_invoice([{**row, "contactid": str(row["contactid"])} if text else row for row in rows], key=key)
+    house.write_invoice(
+        [{**row, "contactid": str(row["contactid"])} if text else row for row in rows], key=key
+    )
     house.ingest()
     before = house.contacts()
     house.add(*({**row, "contactid": str(row["contactid"])} if text else row for row in [BRIDGE]))
     house.delete(*(("4", "5") if text else (4, 5)))
-    house.set("3" if text else 3, designation="Vendor")
+    house.update("3" if text else 3, designation="Vendor")
     watcher = StopsAt(stage)
     with pytest.raises(Cancelled):
         house.ingest(partition_rows=1, watcher=watcher, cancel=watcher.cancel)

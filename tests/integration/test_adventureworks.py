@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from ledgerline.databases.runs import Run
 from tests.house import ENGINES, Installation, contact
 from tests.postgres import PostgresServer
+
+from ledgerline.databases.runs import Run
 
 DATA = Path(__file__).parents[1] / "data" / "adventureworks"
 FILES = {
@@ -36,7 +36,8 @@ def lines(name: str) -> Iterator[tuple[int, dict[str, str]]]:
 
 def invoice_rows() -> tuple[list[dict[str, Any]], dict[str, str]]:
     """The five views as one invoice table, and its customers."""
-    rows, customers = [], {}
+    rows: list[dict[str, Any]] = []
+    customers: dict[str, str] = {}
     for name in FILES:
         for key, line in lines(name):
             company = line.get("Name") or EMPLOYER
@@ -139,7 +140,11 @@ def test_american_numbers_in_their_odd_notation(first_load: tuple[Installation, 
 def test_a_number_with_an_area_code_that_nobody_has_is_refused(first_load: tuple[Installation, Run]) -> None:
     house, _ = first_load
     record = next(row for row in house.table("source_records") if row["source_record_id"] == "10000000")
-    assert (record["phone"], record["raw_phone"], record["reasons"]) == (None, "149-555-0113", "phone_invalid")
+    assert (record["phone"], record["raw_phone"], record["reasons"]) == (
+        None,
+        "149-555-0113",
+        "phone_invalid",
+    )
 
 
 def test_designations_decide_who_is_a_vendor(tmp_path: Path, postgres: PostgresServer) -> None:
@@ -148,7 +153,9 @@ def test_designations_decide_who_is_a_vendor(tmp_path: Path, postgres: PostgresS
     contacts = house.contacts()
     assert Counter(row["relationshipType"] for row in contacts) == {"CLIENT": 1206}
     assert Counter(row["designation"] for row in contacts)["Sales Agent"] == 54
-    house.change("UPDATE {contacts} SET designation = 'Vendor ' || designation WHERE contactid / 10000000 = 2")
+    house.change(
+        "UPDATE {contacts} SET designation = 'Vendor ' || designation WHERE contactid / 10000000 = 2"
+    )
     run = house.ingest()
     assert (run.counts["updated"], run.counts["unchanged"], run.counts["rejected"]) == (156, 1067, 3)
     vendors = [row for row in house.contacts() if row["relationshipType"] == "VENDOR"]

@@ -1,4 +1,4 @@
-"""Rows that no table should hold: they never stop a run, never take a good row with them, and are kept as they were."""
+"""Rows that no table should hold: they stop no run, take no good row with them, and are kept as they were."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from tests.house import COLUMNS, Installation, contact
 
 from ledgerline.contacts.texts import storable
-from tests.house import COLUMNS, Installation, contact
 
 GOOD = contact(1, "Asha Rao", "98200 12345", "asha@rao.example", designation="Director", added_by="Kim")
 LAST = contact(999, "Bram de Vries", "+31 6 12345678", "bram@devries.example")
@@ -31,7 +31,7 @@ ODD_TEXTS = {
     "zero width": "\u200b\ufeff\u2060",
     "sql": "'; DROP TABLE contacts; --",
     "placeholders": "%s %(name)s :name ? $1 {0} {{x}}",
-    "formula": "=HYPERLINK(\"http://x.example\",\"=1+1\")",
+    "formula": '=HYPERLINK("http://x.example","=1+1")',
     "formulas": "+1+1|@SUM(A1)|-2",
     "quotes": "\"'`\\\\ \\N \\.",
     "json": '{"a": [1, "\\u0000"]}',
@@ -50,7 +50,9 @@ ODD_TEXTS = {
 
 def bad_row(key: int, **bad: Any) -> dict[str, Any]:
     """A good row but for these columns."""
-    row = contact(key, f"Cara Lind{key}", None, f"cara{key}@nordic.example", designation="Chief", added_by="Lea")
+    row = contact(
+        key, f"Cara Lind{key}", None, f"cara{key}@nordic.example", designation="Chief", added_by="Lea"
+    )
     return {**row, **bad}
 
 
@@ -60,7 +62,7 @@ def raw_of_rejects(house: Installation) -> dict[str | None, dict[str, Any]]:
 
 
 def kept(record: dict[str, Any], field: str) -> str | None:
-    """What is known of a raw value after its row was accepted: itself, or the clean value that says the same."""
+    """A raw value after its row was accepted: itself, or the clean value that says the same."""
     if record[f"raw_{field}"] is not None:
         return str(record[f"raw_{field}"])
     names = {"phone": ("phone", "further_phones"), "email": ("email", "further_emails")}.get(field, (field,))
@@ -139,7 +141,11 @@ def test_bytes_that_are_no_text(tmp_path: Any) -> None:
         rows[10 + number * 10 + 9] = bad_row(10 + number * 10 + 9, contact_person_email=None)
     house.write_invoice(rows.values())
     for key, (field, raw) in said.items():
-        house.change(f"UPDATE {{contacts}} SET {FIELDS[field]} = CAST(:raw AS TEXT) WHERE contactid = :key", raw=raw, key=key)
+        house.change(
+            f"UPDATE {{contacts}} SET {FIELDS[field]} = CAST(:raw AS TEXT) WHERE contactid = :key",
+            raw=raw,
+            key=key,
+        )
     house.ingest()
     assert_good_rows_are_there(house)
     rejects = raw_of_rejects(house)
@@ -155,7 +161,11 @@ def test_keys_and_flags_that_are_no_text(tmp_path: Any) -> None:
     keys = [b"a\xff", b"a\xfe1", b"\xed\xa0\x80", b"b\0c", b"z"]
     house.write_invoice([{**bad_row(n), "contactid": f"key{n}"} for n in range(12)], key=sa.Unicode(50))
     for number, key in enumerate(keys):
-        house.change("UPDATE {contacts} SET contactid = CAST(:key AS TEXT) WHERE contactid = :old", key=key, old=f"key{number}")
+        house.change(
+            "UPDATE {contacts} SET contactid = CAST(:key AS TEXT) WHERE contactid = :old",
+            key=key,
+            old=f"key{number}",
+        )
     house.change("UPDATE {contacts} SET del_sts = CAST(:raw AS TEXT) WHERE contactid = 'key11'", raw=b"N\xff")
     run = house.ingest(partition_rows=2)
     assert (run.counts["inserted"], run.counts["inactive"]) == (11, 1)
@@ -190,9 +200,15 @@ def test_texts_of_ten_megabytes(house: Installation) -> None:
 
 def test_columns_of_other_types(house: Installation) -> None:
     """Numbers, dates up to the last one there is, and flags are read as the text that they show."""
-    types = {"contact_no": sa.BigInteger(), "designation": sa.Date(), "added_by": sa.Numeric(12, 2)}
+    types: dict[str, sa.types.TypeEngine[Any]] = {
+        "contact_no": sa.BigInteger(),
+        "designation": sa.Date(),
+        "added_by": sa.Numeric(12, 2),
+    }
     rows = [
-        contact(1, "Asha Rao", 919820012345, "asha@rao.example", designation=date(9999, 12, 31), added_by=None),
+        contact(
+            1, "Asha Rao", 919820012345, "asha@rao.example", designation=date(9999, 12, 31), added_by=None
+        ),
         contact(2, "Bram Rao", -1, "bram@rao.example", designation=date(1, 1, 1), added_by=Decimal("12.50")),
         contact(3, "Cara Rao", 2**63 - 1, "cara@rao.example"),
     ]
@@ -216,7 +232,9 @@ def test_any_type_of_value_in_any_type_of_column(tmp_path: Any, affinity: str) -
     house.change(f"CREATE TABLE {{contacts}} (contactid INTEGER PRIMARY KEY, {columns})")
     house.add(GOOD, LAST)
     for number, value in enumerate(values):
-        house.add({**dict.fromkeys(COLUMNS, value), "contactid": 10 + number, "status": "APP", "del_sts": "N"})
+        house.add(
+            {**dict.fromkeys(COLUMNS, value), "contactid": 10 + number, "status": "APP", "del_sts": "N"}
+        )
         house.add({**bad_row(20 + number), "customerid": value, "contact_no": value, "added_by": value})
         house.add({**bad_row(40 + number), "status": value})
     run = house.ingest()
@@ -235,5 +253,8 @@ def test_keys_of_any_type(tmp_path: Any) -> None:
     house.add(*({**bad_row(number), "contactid": key} for number, key in enumerate(keys)))
     run = house.ingest(partition_rows=3)
     assert (run.counts["inserted"], run.counts["rejected"]) == (8, 4)
-    assert sorted(reject["reasons"][0] for reject in house.rejects(run)) == [*["key_duplicate"] * 3, "key_missing"]
+    assert sorted(reject["reasons"][0] for reject in house.rejects(run)) == [
+        *["key_duplicate"] * 3,
+        "key_missing",
+    ]
     assert_nothing_changes(house)

@@ -14,30 +14,31 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
+from tests.house import Installation, contact
 
 from ledgerline.databases.schema import COUNTS
-from tests.house import Installation, contact
 
 COMMAND = [sys.executable, "-m", "ledgerline"]
 NOWHERE = "postgresql://app:pa55word@127.0.0.1:1/nowhere"
 
 
-def environment(folder: Path, **settings: str) -> dict[str, str]:
+def environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8", **settings}
 
 
-def ledgerline(folder: Path, *arguments: str, code: int = 0, **settings: str) -> subprocess.CompletedProcess[str]:
+def ledgerline(
+    folder: Path, *arguments: str, code: int = 0, settings: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [*COMMAND, *arguments],
         cwd=folder,
-        env=environment(folder, **settings),
+        env=environment(folder, settings or {}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -82,7 +83,7 @@ def test_demo_in_an_empty_folder_twice(tmp_path: Path) -> None:
     assert re.search(r"10,000\s+rows read", first.stdout)
     assert "Why rows were rejected" in first.stdout
     assert "One person, several rows" in first.stdout
-    second = ledgerline(tmp_path, "demo", DATABASE_URL=NOWHERE)
+    second = ledgerline(tmp_path, "demo", settings={"DATABASE_URL": NOWHERE})
     assert "Nothing has changed since the last run" in second.stdout
     assert re.search(r"^\s+0\s+inserted", second.stdout, re.MULTILINE)
     assert {path.name for path in tmp_path.iterdir()} == {"data"}
@@ -93,8 +94,22 @@ def test_demo_in_an_empty_folder_twice(tmp_path: Path) -> None:
 
 def test_ingest_prints_the_document_of_the_contract(sampled: Path) -> None:
     run = json.loads((sampled / "run.json").read_text(encoding="utf-8"))
-    assert list(run) == ["runId", "kind", "sourceSystem", "status", "startedAt", "finishedAt", "progress", "counts"]
-    assert (run["runId"], run["kind"], run["sourceSystem"], run["status"]) == (1, "ingest", "INVOICE", "succeeded")
+    assert list(run) == [
+        "runId",
+        "kind",
+        "sourceSystem",
+        "status",
+        "startedAt",
+        "finishedAt",
+        "progress",
+        "counts",
+    ]
+    assert (run["runId"], run["kind"], run["sourceSystem"], run["status"]) == (
+        1,
+        "ingest",
+        "INVOICE",
+        "succeeded",
+    )
     for moment in (run["startedAt"], run["finishedAt"]):
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", moment)
         assert datetime.fromisoformat(moment).tzinfo is not None
@@ -136,7 +151,10 @@ def test_export_in_all_formats(sampled: Path) -> None:
     lines = ledgerline(sampled, "export", "contacts").stdout.splitlines()
     documents = [json.loads(line) for line in lines]
     assert len(documents) == run["counts"]["inserted"]
-    assert sum(len(document["sourceRecordIds"]) for document in documents) == len(documents) + run["counts"]["merged"]
+    assert (
+        sum(len(document["sourceRecordIds"]) for document in documents)
+        == len(documents) + run["counts"]["merged"]
+    )
 
     ledgerline(sampled, "export", "contacts", "--format", "parquet", "--output", "contacts.parquet")
     frame = pl.read_parquet(sampled / "contacts.parquet")
@@ -198,7 +216,7 @@ SECRETS = {
     ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
 )
 def test_no_command_prints_a_secret(tmp_path: Path, arguments: tuple[str, ...], code: int) -> None:
-    done = ledgerline(tmp_path, *arguments, code=code, **SECRETS)
+    done = ledgerline(tmp_path, *arguments, code=code, settings=SECRETS)
     assert "s3cret" not in done.stdout + done.stderr
     if arguments == ("config",):
         assert "reader" in done.stdout
@@ -232,29 +250,33 @@ def test_init_reads_what_is_pasted(tmp_path: Path, pasted: str) -> None:
 
 def test_init_refuses_what_it_cannot_read(tmp_path: Path) -> None:
     for bad in ("oracle://a/b", "Server=a;Database=b;Pwd=s3cret;Colour=red", "hello"):
-        done = ledgerline(tmp_path, "init", "--invoice", bad, "--main", "sqlite:///m.db", "--country", "IN", code=2)
+        done = ledgerline(
+            tmp_path, "init", "--invoice", bad, "--main", "sqlite:///m.db", "--country", "IN", code=2
+        )
         assert "s3cret" not in done.stdout + done.stderr
-    ledgerline(tmp_path, "init", "--invoice", "sqlite:///i.db", "--main", "sqlite:///m.db", "--country", "XX", code=2)
+    ledgerline(
+        tmp_path, "init", "--invoice", "sqlite:///i.db", "--main", "sqlite:///m.db", "--country", "XX", code=2
+    )
     assert list(tmp_path.iterdir()) == []
 
 
-# -- exit codes -----------------------------------------------------------------------------------------------
+# -- exit codes ----------------------------------------------------------------------------------------------
 
 
 def test_exit_codes(tmp_path: Path) -> None:
     sqlite3.connect(tmp_path / "empty.db").close()
     without_table = {"INVOICE_DATABASE_URL": "sqlite:///empty.db"}
-    done = ledgerline(tmp_path, "ingest", code=1, **without_table)
+    done = ledgerline(tmp_path, "ingest", code=1, settings=without_table)
     assert "no table [customer_contacts]" in done.stderr
     assert "INVOICE_TABLE" in done.stderr
     ledgerline(tmp_path, "nonsense", code=2)
     ledgerline(tmp_path, "ingest", "--nonsense", code=2)
-    ledgerline(tmp_path, "ingest", code=2, DEFAULT_COUNTRY_CODE="Atlantis")
+    ledgerline(tmp_path, "ingest", code=2, settings={"DEFAULT_COUNTRY_CODE": "Atlantis"})
     ledgerline(tmp_path, "sample", "sqlite:///data/x.db", "--rows", "0", code=2)
     done = ledgerline(tmp_path, "ingest", code=3)
     assert "data/invoice.db" in done.stderr
     assert not (tmp_path / "data" / "invoice.db").exists(), "a missing source is not made"
-    done = ledgerline(tmp_path, "ingest", code=3, INVOICE_DATABASE_URL=NOWHERE)
+    done = ledgerline(tmp_path, "ingest", code=3, settings={"INVOICE_DATABASE_URL": NOWHERE})
     assert "127.0.0.1:1" in done.stderr
     assert ledgerline(tmp_path, "--version").stdout.startswith("ledgerline ")
 
@@ -269,12 +291,12 @@ def test_a_run_that_is_going_is_left_alone(tmp_path: Path) -> None:
             "UPDATE leases SET holder = ?, run_id = 1", (f"{socket.gethostname()}:{os.getpid()}",)
         )
     connection.close()
-    done = ledgerline(tmp_path, "ingest", code=4, **house.environ)
+    done = ledgerline(tmp_path, "ingest", code=4, settings=house.environ)
     assert "Run 1 of INVOICE is going" in done.stderr
     with sqlite3.connect(path) as connection:  # as if its process had died
         connection.execute("UPDATE leases SET holder = ?", (f"{socket.gethostname()}:{_dead_process()}",))
     connection.close()
-    ledgerline(tmp_path, "ingest", **house.environ)
+    ledgerline(tmp_path, "ingest", settings=house.environ)
 
 
 def _dead_process() -> int:
@@ -311,20 +333,16 @@ def test_an_interrupted_run_goes_on_and_ends_as_an_uninterrupted_one(large: Path
 def _interrupted(folder: Path, after: str) -> int:
     """The exit code of an ingest that gets a SIGINT once it has said this."""
     process = subprocess.Popen(
-        [*COMMAND, "ingest"], cwd=folder, env=environment(folder), stdin=subprocess.DEVNULL,
+        [*COMMAND, "ingest"], cwd=folder, env=environment(folder, {}), stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     said = []
     with process:
         assert process.stderr is not None
-        for line in _lines(process.stderr):
+        for line in process.stderr:
             said.append(line)
             if re.search(after, line):
                 process.send_signal(signal.SIGINT)
     assert any("Stopping after the partition at hand" in line for line in said), said
     assert any("nothing of it was written to the contacts" in line for line in said), said
     return process.returncode
-
-
-def _lines(stream: Any) -> Iterator[str]:
-    yield from stream

@@ -1,12 +1,12 @@
 """Whatever a table holds and whatever happens to it between two runs, the account balances.
 
-What must hold after each run is checked by `house.ingest` (see tests.house): every class of the account as the
-tables tell it, each live row in exactly one contact or in the rejects, and each active contact saying what its
-live records say and nothing else.
+What must hold after each run is checked by `house.ingest` (see tests.house): every class of the account as
+the tables tell it, each live row in exactly one contact or in the rejects, and each active contact saying
+what its live records say and nothing else.
 
-A second load does not always end with the contacts that a fresh load of the same rows makes: a record stays with
-the contact that it once joined, also when what it was matched by has changed. But it never parts what a fresh
-load would join by the same evidence, and without any edit of a name, a number or an address the two are the same.
+A second load need not end with the contacts that a fresh load of the same rows makes: a record stays with
+the contact that it once joined, also when what it was matched by has changed. What holds of both is that
+the same rows are live, and that the contacts have the same values among them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from tests.house import Installation, contact
 
 # Few values, so that rows meet; one of each kind is no value, and one is an odd text.
@@ -41,9 +40,7 @@ rows = st.fixed_dictionaries(
     }
 )
 tables = st.lists(rows, max_size=8)
-FEW = settings(
-    max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
+FEW = settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 @contextmanager
@@ -57,10 +54,6 @@ def installation() -> Iterator[Installation]:
 def replace_rows(house: Installation, table: list[dict[str, Any]]) -> None:
     house.change("DELETE FROM {contacts}")
     house.add(*({**contact(None, None), **row} for row in table))
-
-
-def people(house: Installation) -> set[tuple[str, frozenset[str], frozenset[str]]]:
-    return {(row["name"], frozenset(row["emails"]), frozenset(row["phones"])) for row in house.contacts()}
 
 
 @FEW
@@ -84,11 +77,7 @@ def test_any_table_and_any_edit(
 def test_rows_that_come_in_two_runs_make_the_contacts_of_one(
     table: list[dict[str, Any]], taken: set[int]
 ) -> None:
-    """Of rows that only come, with keys of their own, it does not matter in which of two runs they do.
-
-    What matching calls a person is decided by all rows that share something, the known among them. Contacts
-    can differ in which of two values stands first, and in the people whom a rarer name would have told apart.
-    """
+    """Of rows that only come, with keys of their own, the same are live and every value is kept."""
     keyed = [{**row, "contactid": number + 1} for number, row in enumerate(table)]
     late = [row for number, row in enumerate(keyed) if number in taken]
     with installation() as twice, installation() as once:
@@ -105,9 +94,7 @@ def test_rows_that_come_in_two_runs_make_the_contacts_of_one(
 
 def values(house: Installation) -> set[tuple[str, str]]:
     """Every value that any contact has."""
-    return {
-        (kind, value) for row in house.contacts() for kind in ("emails", "phones") for value in row[kind]
-    }
+    return {(kind, value) for row in house.contacts() for kind in ("emails", "phones") for value in row[kind]}
 
 
 @FEW

@@ -48,7 +48,9 @@ def test_every_reason_is_documented(reason: Reason) -> None:
     assert f"`{reason.value}`" in _text("docs/ingestion.md")
 
 
-@pytest.mark.parametrize("table", ["contacts", "contact_points", "contact_owners", "source_records", "changes"])
+@pytest.mark.parametrize(
+    "table", ["contacts", "contact_points", "contact_owners", "source_records", "changes"]
+)
 def test_the_tables_of_a_run_are_documented(table: str) -> None:
     assert table in {**metadata.tables, **activity.tables}
     assert f"`{table}`" in _text("docs/ingestion.md")

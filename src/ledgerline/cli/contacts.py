@@ -37,8 +37,12 @@ def register(app: typer.Typer) -> None:
 def export(
     what: Annotated[What, typer.Argument(help="What to export.")],  # noqa: ARG001
     form: Annotated[Format, typer.Option("--format", help="The format.")] = Format.NDJSON,
-    output: Annotated[Path | None, typer.Option(help="The file to write; standard output if not given.")] = None,
-    inactive: Annotated[bool, typer.Option(help="Also contacts that no live source row stands behind.")] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="The file to write; standard output if not given.")
+    ] = None,
+    inactive: Annotated[
+        bool, typer.Option(help="Also contacts that no live source row stands behind.")
+    ] = False,
 ) -> None:
     """The contacts, one row each, in the order of their ids."""
     if form is Format.PARQUET and output is None:
@@ -74,11 +78,17 @@ def _write_pages(pages: Iterator[pl.DataFrame], file: IO[bytes], form: Format) -
 
 def _flat(page: pl.DataFrame) -> pl.DataFrame:
     """Lists as text; text that a spreadsheet would take for a formula gets an apostrophe, phones do not."""
-    lists = [pl.col(name).list.join(_LIST_SEPARATOR) for name, dtype in page.schema.items() if dtype == pl.List]
+    lists = [
+        pl.col(name).list.join(_LIST_SEPARATOR) for name, dtype in page.schema.items() if dtype == pl.List
+    ]
     flat = page.with_columns(lists)
-    texts = pl.col(name for name, dtype in flat.schema.items() if dtype == pl.String)
-    is_formula = texts.str.contains(r"^[=+\-@\t\r]") & ~texts.str.contains(r"^\+[0-9;+]+$")
-    return flat.with_columns(pl.when(is_formula).then(pl.concat_str(pl.lit("'"), texts)).otherwise(texts))
+    return flat.with_columns(_cell(name) for name, dtype in flat.schema.items() if dtype == pl.String)
+
+
+def _cell(name: str) -> pl.Expr:
+    text = pl.col(name)
+    is_formula = text.str.contains(r"^[=+\-@\t\r]") & ~text.str.contains(r"^\+[0-9;+]+$")
+    return pl.when(is_formula).then(pl.lit("'") + text).otherwise(text).alias(name)
 
 
 def _write_parquet(pages: Iterator[pl.DataFrame], output: Path) -> None:

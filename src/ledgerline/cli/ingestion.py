@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,7 +100,9 @@ def sample(
             write_sample(database, settings.invoice_table, rows, seed, done)
     finally:
         database.close()
-    show.out.print(f"{rows:,} contacts written to {escape(parsed.render())} (truth in the table sample_truth).")
+    show.out.print(
+        f"{rows:,} contacts written to {escape(parsed.render())} (truth in the table sample_truth)."
+    )
 
 
 def ingest(json: Json = False) -> None:
@@ -131,7 +135,8 @@ def _stopped_by_signals() -> Iterator[Cancel]:
     cancel = Cancel()
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        show.err.print("Stopping after the partition at hand …")
+        # Not printed: the signal may have come in the middle of a line, and a stream cannot be entered twice.
+        os.write(sys.stderr.fileno(), "\nStopping after the partition at hand …\n".encode())
         cancel.request()
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
@@ -205,7 +210,7 @@ def rejects(
     json: Json = False,
     limit: Annotated[int, typer.Option(min=1, help="How many to show of each reason.")] = 5,
 ) -> None:
-    """The rows that a run rejected: grouped by reason with examples, or all of them as --json (a line each)."""
+    """The rows that a run rejected: by reason with examples, or all of them as --json (a line each)."""
     with opened(quiet=json) as app:
         app.prepare()
         if runs.get(app.main, run_id) is None:

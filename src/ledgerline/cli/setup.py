@@ -27,13 +27,17 @@ def register(app: typer.Typer) -> None:
 def init(
     invoice: Annotated[str | None, typer.Option(help=f"The invoice database. {_HELP}")] = None,
     main: Annotated[str | None, typer.Option(help=f"The main database. {_HELP}")] = None,
-    country: Annotated[str | None, typer.Option(help="Country of phones without a country code, such as IN.")] = None,
+    country: Annotated[
+        str | None, typer.Option(help="Country of phones without a country code, such as IN.")
+    ] = None,
     force: Annotated[bool, typer.Option(help="Replace an .env that is there.")] = False,
 ) -> None:
     """Ask where the two databases are, write .env, and try both connections."""
     file = Path(".env")
     if file.exists() and not force:
-        raise UsageError(f"There is a {file} already.", hint="Edit it, or replace it with: ledgerline init --force")
+        raise UsageError(
+            f"There is a {file} already.", hint="Edit it, or replace it with: ledgerline init --force"
+        )
     invoice_url = _asked(invoice, "Invoice database (read only)", "sqlite:///data/invoice.db")
     main_url = _asked(main, "Main database", "sqlite:///data/main.db")
     region = country or typer.prompt("Country of phones without a country code", default="IN")
@@ -42,14 +46,21 @@ def init(
         "INVOICE_DATABASE_URL": invoice_url.render(mask=False),
         "DEFAULT_COUNTRY_CODE": region.strip().upper(),
     }
-    load_settings(values, folder=file.parent / "no-such-folder")  # says what is wrong before anything is written
+    load_settings(
+        values, folder=file.parent / "no-such-folder"
+    )  # says what is wrong before anything is written
     file.touch(mode=0o600)
     file.write_text(render_env(values), encoding="utf-8")
     show.out.print(f"Wrote {file} (readable by you alone: it may hold passwords).\n")
     for name, url, read_only in (("invoice", invoice_url, True), ("main", main_url, False)):
         _try(name, url, read_only=read_only)
     show.out.print()
-    show.next_steps([("ledgerline migrate", "make the tables of the main database"), ("ledgerline ingest", "bring the contacts over")])
+    show.next_steps(
+        [
+            ("ledgerline migrate", "make the tables of the main database"),
+            ("ledgerline ingest", "bring the contacts over"),
+        ]
+    )
 
 
 def _asked(given: str | None, question: str, default: str) -> DatabaseUrl:
@@ -86,7 +97,9 @@ def config() -> None:
     for heading in ("setting", "value", "from"):
         table.add_column(heading, overflow="fold")
     for name, value, origin in describe(settings):
-        table.add_row(name, escape(value) or "[dim]–[/]", escape(origin), style="dim" if origin == "default" else "")
+        table.add_row(
+            name, escape(value) or "[dim]–[/]", escape(origin), style="dim" if origin == "default" else ""
+        )
     show.out.print(table)
 
 

@@ -10,14 +10,31 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from ledgerline.databases.runs import Run
 from ledgerline.errors import LedgerlineError
 
-out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-err = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+_WIDE = 400  # columns where there is no terminal: nothing is cut off in a file or a pipe
+
+out = Console(
+    highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else _WIDE
+)
+err = Console(
+    stderr=True,
+    highlight=False,
+    soft_wrap=not sys.stderr.isatty(),
+    width=None if sys.stderr.isatty() else _WIDE,
+)
 
 _STAGES = {
     "plan": "Plan",
@@ -103,7 +120,12 @@ def filling(description: str, total: int, *, quiet: bool) -> Iterator[Any]:
             err.print(description)
         yield lambda _: None
         return
-    columns = (SpinnerColumn(finished_text="[green]✓[/]"), TextColumn("{task.description:<20}"), BarColumn(bar_width=36), MofNCompleteColumn())
+    columns = (
+        SpinnerColumn(finished_text="[green]✓[/]"),
+        TextColumn("{task.description:<20}"),
+        BarColumn(bar_width=36),
+        MofNCompleteColumn(),
+    )
     with Progress(*columns, console=err) as progress:
         task = progress.add_task(description, total=total)
         yield lambda done: progress.update(task, completed=done)
@@ -142,7 +164,9 @@ def account(run: Run) -> None:
 def rejects(reasons: Sequence[tuple[str, int]], limit: int = 5) -> None:
     if not reasons:
         return
-    table = Table(title="Why rows were rejected", title_justify="left", box=None, padding=(0, 2), show_header=False)
+    table = Table(
+        title="Why rows were rejected", title_justify="left", box=None, padding=(0, 2), show_header=False
+    )
     table.add_column(justify="right")
     table.add_column()
     for reason, count in reasons[:limit]:
@@ -166,7 +190,9 @@ def reject_groups(documents: Iterable[Mapping[str, Any]], limit: int) -> None:
     for reason in sorted(groups, key=lambda name: -counts[name]):
         out.print(f"[bold]{counts[reason]:,}[/] {escape(reason)}")
         for document in groups[reason]:
-            raw = ", ".join(f"{name} {_short(value)}" for name, value in document["raw"].items() if value is not None)
+            raw = ", ".join(
+                f"{name} {_short(value)}" for name, value in document["raw"].items() if value is not None
+            )
             out.print(f"    [dim]row {escape(str(document['sourceRecordId']))}:[/] {escape(raw)}")
 
 
@@ -175,7 +201,12 @@ def _short(value: str, length: int = 60) -> str:
     return shown if len(shown) <= length else f"{shown[:length]}… ({len(value):,} characters)"
 
 
-_SHOWN = (("raw_name", "name"), ("raw_phone", "phone"), ("raw_email", "email"), ("raw_designation", "designation"))
+_SHOWN = (
+    ("raw_name", "name"),
+    ("raw_phone", "phone"),
+    ("raw_email", "email"),
+    ("raw_designation", "designation"),
+)
 
 
 def examples(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -192,20 +223,29 @@ def examples(rows: Sequence[Mapping[str, Any]]) -> None:
             if row[raw] is not None:
                 further = row.get({"phone": "further_phones", "email": "further_emails"}.get(clean, ""))
                 after = " ".join(value for value in (row[clean], further) if value)
-                table.add_row(escape(repr(row[raw])[1:-1]), escape(after) or f"[dim]– ({escape(row['reasons'] or '')})[/]")
+                table.add_row(
+                    escape(repr(row[raw])[1:-1]),
+                    escape(after) or f"[dim]– ({escape(row['reasons'] or '')})[/]",
+                )
     out.print(table)
 
 
 def merges(rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         return
-    table = Table(title="One person, several rows", title_justify="left", box=None, padding=(0, 2), show_header=False)
+    table = Table(
+        title="One person, several rows", title_justify="left", box=None, padding=(0, 2), show_header=False
+    )
     for row in rows:
-        reason = {"email": "same e-mail address", "phone": "same phone", "name_company": "same name and company"}
+        reason = {
+            "email": "same e-mail address",
+            "phone": "same phone",
+            "name_company": "same name and company",
+        }
         table.add_row(
             f"[dim]{escape(row['name'])}[/]",
             f"joined [bold]{escape(row['contact_name'])}[/]",
-            f"[dim]{reason.get(row['match_rule'], row['match_rule'])} as row {escape(str(row['match_partner']))}[/]",
+            f"[dim]{reason[row['match_rule']]} as row {escape(row['match_partner'])}[/]",
         )
     out.print(table)
 

@@ -68,6 +68,7 @@ _TRANSLITERATIONS = (
     (["oo", "ou", "ow", "ue", "au"], "u"),
     (["oe"], "o"),
 )
+_HONOURED = "^([a-z]{3,})ji$"  # Kumarji is Kumar
 _VOWELS = ["a", "e", "i", "o", "u", "h"]  # an h is heard no more than they are
 
 # What stands behind names without being part of them.
@@ -102,10 +103,10 @@ class Names:
     def _compare(self, pairs: Ints) -> Codes:
         parts = np.array_split(pairs, len(pairs) // _COMPARED_AT_ONCE + 1)
         with ThreadPoolExecutor(_WORKERS) as pool:
-            compared = pool.map(
-                lambda part: _compare_names(self._words, part >> 32, part & 0xFFFFFFFF), parts
-            )
-            return np.concatenate(list(compared))
+            return np.concatenate(list(pool.map(self._compare_part, parts)))
+
+    def _compare_part(self, pairs: Ints) -> Codes:
+        return _compare_names(self._words, pairs >> 32, pairs & 0xFFFFFFFF)
 
 
 def _occurrences(names: pl.Series) -> pl.DataFrame:
@@ -169,6 +170,7 @@ def _start(words: pl.Series) -> pl.Series:
 
 def _sounds(words: pl.Series) -> pl.Series:
     """A spelling that transliterations of one word share: Lakshmi = Laxmi, Suneel = Sunil, Vivek = Wiwek."""
+    words = words.str.replace(_HONOURED, "${1}")
     for spellings, sound in _TRANSLITERATIONS:
         words = words.str.replace_many(spellings, [sound] * len(spellings), leftmost=True)
     return words.str.replace_many([letter * 2 for letter in ascii_lowercase], list(ascii_lowercase))
@@ -176,6 +178,7 @@ def _sounds(words: pl.Series) -> pl.Series:
 
 def _frames(words: pl.Series) -> Ints:
     consonants = _sounds(words).str.replace_many(_VOWELS, [""] * len(_VOWELS))
+    consonants = consonants.str.replace_all("C", "k", literal=True)  # Devanagari's ch is written as c
     numbers = consonants.rank("dense").to_numpy().astype(np.int64)
     return np.where(consonants.str.len_bytes().to_numpy() < 2, 0, numbers)
 

@@ -1,10 +1,12 @@
-"""Who might be one person: records that share a key form a block, the pairs within a block are the candidates.
+"""Who might be one person: records that share a key form a block, and are compared in pairs.
 
 Integers only: what is to be compared is known here, before a single name has been read.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -24,7 +26,8 @@ _LARGEST_BLOCK = 16
 _LARGEST_LINK = 5
 
 _NAMES_SAMPLED = 30_000
-_KEYS_AT_ONCE = 2_000_000  # are looked through for those that several records share
+_KEYS_AT_ONCE = 1_000_000  # are looked through for those that several records share
+_WORKERS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,10 @@ class Candidates:
 class Sample:
     """Some records of those that are not all at hand.
 
-    A run that reads only what is new sees few namesakes, and would take a common name for a rare one, a frequent
-    word for a slip. So it is told by a sample how common names, words and companies are. It cannot tell that a
-    name is unique, and nothing is then taken for unique.
+    A run that reads only what is new sees few namesakes: it would take a common name for a rare one, and
+    could not tell a slip from another name. So it learns from a sample how common names, words and companies
+    are, and decides much as a run that reads all would. A sample cannot show that a name is unique, so that
+    none is taken for it.
     """
 
     names: pl.Series
@@ -69,11 +73,12 @@ class Sample:
 class Blocks:
     """The keys that several records share, and the pairs of candidates that do.
 
-    By block: `kind` of the key, `own` (whether it may be one person's own), `size` (records), `names` (how many,
-    where the block is too large to be compared pair by pair, else 0); of name with company how many records
-    have the name elsewhere (`namesakes`), and how many the company (`colleagues`); else 0.
-    By pair: `left` and `right`, the rows of two candidates, left < right, and `block`. A pair that shares several
-    keys is there several times.
+    By block: `kind` of the key, `own` (whether it may be one person's own), `size` (records), `names` (how
+    many, where the block is too large to be compared pair by pair, else 0); of name with company how many
+    records have the name elsewhere (`namesakes`), and how many the company (`colleagues`), else 0.
+
+    By pair: `left` and `right`, the rows of two candidates, left < right, and `block`. A pair that shares
+    several keys is there several times.
     """
 
     candidates: Candidates
@@ -167,33 +172,62 @@ def block(keys: Keys, known: pl.Series | None = None, sample: Sample | None = No
 
 
 def _shared(values: pl.DataFrame, people: pl.DataFrame) -> _Shared:
-    identities = people.select("record", key=identity_key(people), is_link=pl.lit(value=False))
-    keyed = [values, identities.drop_nulls("key")]
-    bits = (sum(map(len, keyed)) // _KEYS_AT_ONCE).bit_length()
-    shared = pl.concat(_repeated([_slice(frame, bits, i) for frame in keyed]) for i in range(1 << bits))
-    row = people["record"].search_sorted(shared["record"]).to_numpy().astype(np.int64)
-    key, is_link = shared["key"].to_numpy(), shared["is_link"].to_numpy()
-    order = np.lexsort((is_link, row, key))
-    key, row, is_link = key[order], row[order], is_link[order]
-    again = np.append(False, (key[1:] == key[:-1]) & (row[1:] == row[:-1]))[: len(key)]  # twice in one record
-    key, row, is_link = key[~again], row[~again], is_link[~again]
+    """Look through the keys slice by slice: so two cores do it, and little is in memory at a time."""
+    keyed = _Keyed.of(values, people)
+    bits = (len(keyed.key) // _KEYS_AT_ONCE).bit_length()
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        slices = pool.map(lambda number: keyed.shared(bits, number), range(1 << bits))
+        key, row, is_link = (np.concatenate(parts) for parts in zip(*slices, strict=True))
     start = starts(key)
     kind = (key[start[:-1]] & KIND_BITS).astype(np.int8)
     return _Shared(row, start, kind, _own(is_link, start[:-1], kind))
 
 
-def _slice(keyed: pl.DataFrame, bits: int, number: int) -> pl.DataFrame:
-    """One of the 1 << bits slices of the keys, by the bits beside those of the kind."""
-    lowest = KIND_BITS + 1
-    return keyed.filter(pl.col("key") & ((1 << bits) - 1) * lowest == number * lowest) if bits else keyed
+@dataclass(frozen=True, slots=True)
+class _Keyed:
+    """The keys of all values, and behind them that by name and company of each row, 0 where there is none."""
+
+    key: Ints
+    is_link: Flags  # of values
+    record: npt.NDArray[np.uint32]  # of values
+    records: npt.NDArray[np.uint32]  # by row
+
+    @staticmethod
+    def of(values: pl.DataFrame, people: pl.DataFrame) -> _Keyed:
+        identities = identity_key(people).fill_null(0)
+        return _Keyed(
+            key=np.concatenate([*_chunks(values["key"]), identities.to_numpy()]),
+            is_link=values["is_link"].to_numpy(),
+            record=np.concatenate([*_chunks(values["record"])]),
+            records=people["record"].to_numpy(),
+        )
+
+    def shared(self, bits: int, number: int) -> tuple[Ints, Ints, Flags]:
+        """What several records share of one of 1 << bits slices: (key, row, is_link), each record once."""
+        lowest = KIND_BITS + 1  # the bits of the kind are not among those that make the slices
+        at = np.flatnonzero(self.key & ((1 << bits) - 1) * lowest == number * lowest)
+        at = at[self.key[at] != 0]
+        at = at[np.argsort(self.key[at])]
+        begin = starts(self.key[at])
+        at = at[np.repeat(np.diff(begin) > 1, np.diff(begin))]
+        key, (row, is_link) = self.key[at], self._who(at)
+        order = np.lexsort((is_link, row, key))
+        key, row, is_link = key[order], row[order], is_link[order]
+        new = np.ones(len(key), bool)
+        new[1:] = (key[1:] != key[:-1]) | (row[1:] != row[:-1])
+        return key[new], row[new], is_link[new]
+
+    def _who(self, at: Ints) -> tuple[Ints, Flags]:
+        row, is_link = at - len(self.record), np.zeros(len(at), bool)
+        values = np.flatnonzero(row < 0)
+        row[values] = np.searchsorted(self.records, self.record[at[values]])
+        is_link[values] = self.is_link[at[values]]
+        return row, is_link
 
 
-def _repeated(keyed: list[pl.DataFrame]) -> pl.DataFrame:
-    """The keys that occur more than once."""
-    ordered = np.sort(np.concatenate([frame["key"].to_numpy() for frame in keyed]))
-    begin = starts(ordered)
-    repeated = pl.Series(ordered[begin[:-1][np.diff(begin) > 1]])
-    return pl.concat(frame.filter(pl.col("key").is_in(repeated.implode())) for frame in keyed)
+def _chunks(values: pl.Series) -> Iterator[npt.NDArray[np.generic]]:
+    """One array after the other, so that they need not be joined twice."""
+    return (chunk.to_numpy() for chunk in values.get_chunks())
 
 
 def _own(is_link: Flags, first: Ints, kind: Codes) -> Flags:
@@ -260,7 +294,7 @@ def _names_in_large(shared: _Shared, name: Ints) -> Ints:
 
 
 def _bearers(column: str, people: pl.DataFrame, shared: _Shared, sample: Sample | None) -> Ints:
-    """For blocks by name and company, how many records have the hash that those of the block have in common."""
+    """For blocks by name and company, how many records have the hash that is common to the block."""
     by_both = shared.kind == NAME_COMPANY
     hashes = people[column].to_numpy()[shared.row[shared.start[:-1][by_both]]]
     counts = np.zeros(len(by_both), np.int64)

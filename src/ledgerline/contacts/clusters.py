@@ -13,8 +13,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.sparse import coo_array  # type: ignore[import-untyped]
-from scipy.sparse.csgraph import (  # type: ignore[import-untyped]
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import (
     breadth_first_order,
     connected_components,
     minimum_spanning_tree,
@@ -75,7 +75,7 @@ def components(left: Ints, right: Ints, size: int) -> tuple[Ints, Ints]:
     count, label = connected_components(links, directed=False)
     first = np.zeros(count, np.int64)
     first[label[::-1]] = np.arange(size)[::-1]  # what is written last stays
-    return label, first
+    return label.astype(np.int64), first
 
 
 def labels_of(edges: Pairs, size: int) -> Ints:
@@ -128,7 +128,8 @@ def _conflicts(
     pairs = _codes(contact[left], contact[right])
     direct = is_doubtful[labels[edges.left]]
     joined = [pairs[agrees], _codes(contact[edges.left[direct]], contact[edges.right[direct]])]
-    conflicts = pairs[~agrees][~np.isin(pairs[~agrees], np.concatenate(joined))]
+    is_joined = pl.Series(pairs[~agrees]).is_in(pl.Series(np.concatenate(joined)).implode())
+    conflicts = pairs[~agrees][~is_joined.to_numpy()]
     return conflicts >> 32, conflicts & 0xFFFFFFFF
 
 

@@ -1,8 +1,8 @@
 """What matching remembers of a record: integers, made once, where the record is cleaned.
 
-Records find each other by keys: each e-mail address, each phone, and name with company is a stable 64-bit hash.
-That is all that is kept of the values, some forty bytes a record, so that the keys of many million records fit
-where their text does not.
+Records find each other by keys: each e-mail address, each phone, and name with company is a stable 64-bit
+hash. That is all that is kept of the values, some fifty bytes a record, so that the keys of many million
+records fit where their text does not.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ledgerline.contacts.names import match_name_column
 EMAIL, PHONE, NAME_COMPANY = 1, 2, 3
 KIND_BITS = 3
 
-# What a record has (bits of `traits`): an e-mail address and a mobile that are no links, a name of two full words.
+# What a record has (bits of `traits`): an address and a mobile that are no links, a name of two full words.
 OWN_EMAIL, OWN_PHONE, FULL_NAME = 1, 2, 4
 
 _NAME_SEED, _COMPANY_SEED, _MAILBOX_SEED = 4, 5, 6
@@ -44,8 +44,8 @@ PEOPLE = pl.Schema(
 class Keys:
     """What is remembered of some records.
 
-    values  [record, key, is_link]: the keys of the e-mails and phones of every named record; `is_link` where the
-            value itself says that it is shared: a role mailbox, one named like the company, no mobile
+    values  [record, key, is_link]: the keys of the e-mails and phones of every named record; `is_link` where
+            the value itself says that it is shared: a role mailbox, one named like the company, no mobile
     people  `PEOPLE`, one row a record
     """
 
@@ -74,8 +74,8 @@ class Keys:
 def match_keys(records: pl.DataFrame) -> Keys:
     """The keys of `records`, their `people` row by row.
 
-    records  record (unique, below 2³²) and the CLEAN columns name, company_name, email, further_emails, phone,
-             phone_type and further_phones
+    records  record (unique, below 2³²) and the CLEAN columns name, company_name, email, further_emails,
+             phone, phone_type and further_phones
 
     A key is XXH3-64 of the UTF-8 value, seeded by its kind, as a signed integer whose two lowest bits are
     replaced by the kind. It is the same on every machine; it changes when the rules of a match form do.

@@ -3,13 +3,13 @@
 Matching knows people by integers; only the names that have to be compared are text. In order:
 
 1. *Keys* (`keys`). Each e-mail address, each phone, and name with company becomes a stable 64-bit key.
-2. *Blocks* (`blocks`). Records that share a key form a block; the pairs within a block are the candidates. A
-   block too large to compare pair by pair (a switchboard) is cut by name; `Matches.capped` counts its records.
+2. *Blocks* (`blocks`). Records that share a key form a block; the pairs within a block are compared. A block
+   too large for that (a switchboard) is cut by name; `Matches.capped` counts its records.
 3. *Names* (`agreement`). The names of each pair are compared word by word, each pair of names once.
 4. *Score* (here). Points are added: what two records share, plus how well their names agree, minus what
-   contradicts. `MERGE` points and more are a merge, `SUGGEST` and more are shown to a person, fewer are nothing.
-5. *Clusters* (`clusters`). Merging pairs are joined, and cut again where names in a chain clearly disagree; such
-   a link becomes a suggestion.
+   contradicts. `MERGE` points and more are a merge, `SUGGEST` and more are shown to a person, fewer nothing.
+5. *Clusters* (`clusters`). Merging pairs are joined, and cut again where names in a chain clearly disagree;
+   such a link becomes a suggestion.
 
 What several people use is no identity: a role mailbox (`info@`), a mailbox named like the company, an address
 or a mobile used under three clearly different names, a landline used under two. Each is a link, worth one
@@ -166,7 +166,7 @@ def match(
 
 def _comparable(candidates: Candidates, names: pl.DataFrame, sample: Sample | None) -> Names:
     ordered = names.sort("record")
-    is_candidate = pl.Series(np.isin(ordered["record"].to_numpy(), candidates.record))
+    is_candidate = ordered["record"].is_in(pl.Series(candidates.record).implode())
     compared, others = ordered.filter(is_candidate), ordered.filter(~is_candidate)["name"]
     hashes = candidates.name[np.searchsorted(candidates.record, compared["record"].to_numpy())]
     distinct, first = np.unique(hashes, return_index=True)
@@ -214,7 +214,7 @@ def _judge(blocks: Blocks, names: Names) -> Pairs:
 
 
 def _ambiguous(blocks: Blocks, agreement: Codes) -> Ints:
-    """The loose agreements that fit another person of the block too: 'R Kumar' beside Rajesh and Ramesh Kumar."""
+    """The loose agreements that fit another person of the block: 'R Kumar' beside Rajesh and Ramesh Kumar."""
     differs, loose = agreement <= RIVAL, np.isin(agreement, LOOSE)
     mixed = _holding(blocks, differs) & _holding(blocks, loose)
     chosen = np.flatnonzero(mixed[blocks.block])

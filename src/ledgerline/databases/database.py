@@ -49,7 +49,10 @@ class Database:
 
         SQLite has one writer a file, so there these tables have a file beside the main one.
         """
-        with self._explained(), self.server.activity_engine(self.url, self.engine, self.limits).begin() as connection:
+        with (
+            self._explained(),
+            self.server.activity_engine(self.url, self.engine, self.limits).begin() as connection,
+        ):
             yield connection
 
     def read(self, query: sa.SelectBase) -> pl.DataFrame:
@@ -89,7 +92,9 @@ class Database:
         except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
             raise self.server.explain(error, self.url) from error
         except Exception as error:
-            if type(error).__module__.startswith(("adbc_driver", "sqlite3", "psycopg", "mssql_python", "pymysql")):
+            if type(error).__module__.startswith(
+                ("adbc_driver", "sqlite3", "psycopg", "mssql_python", "pymysql")
+            ):
                 raise self.server.explain(error, self.url) from error
             raise
 

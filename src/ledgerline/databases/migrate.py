@@ -40,5 +40,3 @@ def migrate(main: Database) -> tuple[str | None, str | None]:
     with main.begin_activity() as connection:
         activity.create_all(connection, checkfirst=True)
     return before, revision(main)
-
-

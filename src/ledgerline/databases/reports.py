@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
 
 from ledgerline.databases.database import Database
+from ledgerline.databases.runs import named
 from ledgerline.databases.schema import contact_points, contacts, rejects, source_records
 from ledgerline.databases.staging import CONTACTS, POINTS, typed
 
+_TEXTS: Any = pl.List(pl.String)
 EXPORT = pl.Schema(
     {
         "id": pl.Int64,
@@ -19,24 +21,24 @@ EXPORT = pl.Schema(
         "companyName": pl.String,
         "email": pl.String,
         "mobileE164": pl.String,
-        "emails": pl.List(pl.String),
-        "phones": pl.List(pl.String),
+        "emails": _TEXTS,
+        "phones": _TEXTS,
         "designation": pl.String,
         "relationshipType": pl.String,
         "dataQualityScore": pl.Int16,
         "sourceSystem": pl.String,
-        "sourceRecordIds": pl.List(pl.String),
+        "sourceRecordIds": _TEXTS,
     }
 )
 _KEYS = pl.Schema({"contact_id": pl.Int64, "record_key": pl.Int64, "source_record_id": pl.String})
 _CONTACTS_AT_ONCE = 50_000
 
 
-def open_rejects(main: Database, run_id: int) -> Iterator[Mapping[str, Any]]:
+def open_rejects(main: Database, run_id: int) -> Iterator[dict[str, Any]]:
     """The rows that this run rejected, in the order of their keys."""
     query = sa.select(rejects).where(rejects.c.run_id == run_id)
     with main.connect() as connection:
-        yield from connection.execute(query.order_by(rejects.c.ordinal)).mappings()
+        yield from map(named, connection.execute(query.order_by(rejects.c.ordinal)))
 
 
 def reject_reasons(main: Database, system: str) -> list[tuple[str, int]]:
@@ -52,7 +54,7 @@ def reject_reasons(main: Database, system: str) -> list[tuple[str, int]]:
         return [(row.reasons, row.rows) for row in connection.execute(query)]
 
 
-def cleaned_examples(main: Database, run_id: int, count: int) -> list[Mapping[str, Any]]:
+def cleaned_examples(main: Database, run_id: int, count: int) -> list[dict[str, Any]]:
     """Records of this run of which several values were cleaned, raw beside clean."""
     several = sa.and_(
         source_records.c.run_id == run_id,
@@ -62,10 +64,10 @@ def cleaned_examples(main: Database, run_id: int, count: int) -> list[Mapping[st
     )
     query = sa.select(source_records).where(several).limit(count)
     with main.connect() as connection:
-        return list(connection.execute(query).mappings())
+        return [named(row) for row in connection.execute(query)]
 
 
-def merged_examples(main: Database, run_id: int, count: int) -> list[Mapping[str, Any]]:
+def merged_examples(main: Database, run_id: int, count: int) -> list[dict[str, Any]]:
     """Records of this run that joined a contact, with what they joined."""
     joined = sa.and_(source_records.c.run_id == run_id, source_records.c.match_rule.is_not(None))
     query = (
@@ -82,7 +84,7 @@ def merged_examples(main: Database, run_id: int, count: int) -> list[Mapping[str
         .limit(count)
     )
     with main.connect() as connection:
-        return list(connection.execute(query).mappings())
+        return [named(row) for row in connection.execute(query)]
 
 
 def export_contacts(main: Database, *, inactive: bool = False) -> Iterator[pl.DataFrame]:
@@ -110,13 +112,17 @@ def _page(main: Database, after: int, *, inactive: bool) -> pl.DataFrame:
     of_page = source_records.c.contact_id.between(lower + 1, upper)
     keys = sa.select(*[source_records.c[name] for name in _KEYS]).where(of_page, source_records.c.is_live)
     records = typed(main.read(keys), _KEYS)
-    ids = records.sort("contact_id", "record_key", "source_record_id").group_by("contact_id", maintain_order=True)
+    ids = records.sort("contact_id", "record_key", "source_record_id").group_by(
+        "contact_id", maintain_order=True
+    )
     listed = ids.agg(pl.col("source_record_id").alias("sourceRecordIds"))
     page = rows.join(listed, left_on="id", right_on="contact_id", how="left").with_columns(
         pl.col("sourceRecordIds").fill_null([])
     )
     for kind, first, every in (("EMAIL", "email", "emails"), ("PHONE", "mobile_e164", "phones")):
-        page = page.join(_listed(points, kind, every), left_on="id", right_on="contact_id", how="left").with_columns(
+        page = page.join(
+            _listed(points, kind, every), left_on="id", right_on="contact_id", how="left"
+        ).with_columns(
             pl.concat_list(pl.concat_list(first), pl.col(every).fill_null([])).list.drop_nulls().alias(every)
         )
     renamed = page.rename(
@@ -138,5 +144,3 @@ def _listed(points: pl.DataFrame, kind: str, name: str) -> pl.DataFrame:
         .group_by("contact_id", maintain_order=True)
         .agg(pl.col("value").alias(name))
     )
-
-

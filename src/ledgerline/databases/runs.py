@@ -69,6 +69,11 @@ class Lease:
             )
 
 
+def named(row: Any) -> dict[str, Any]:
+    """A row of a result as column name → value."""
+    return dict(zip(row._fields, row, strict=True))
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
@@ -102,6 +107,7 @@ class HolderWatch:
     def _beat_of(self, run_id: int | None) -> object:
         seen = None if run_id is None else progress(self._main, run_id)
         return None if seen is None else seen["beat_at"]
+
 
 def acquire(main: Database, name: str, holder: str, *, is_dead: Callable[[str, int | None], bool]) -> Lease:
     """Take the lease of a source when it is free, or when `is_dead(holder, run id)` says so of its holder.
@@ -152,9 +158,10 @@ def unfinished(main: Database, system: str) -> Run | None:
 def create(connection: sa.Connection, lease: Lease, values: Mapping[str, Any]) -> int:
     """Write the row of a new run, and note it in the lease; its id."""
     lease.check(connection)
-    run_id = connection.execute(ingestion_runs.insert().values(**values)).inserted_primary_key[0]
-    adopt(connection, lease, run_id)
-    return int(run_id)
+    key = connection.execute(ingestion_runs.insert().values(**values)).inserted_primary_key
+    assert key is not None
+    adopt(connection, lease, run_id := int(key[0]))
+    return run_id
 
 
 def adopt(connection: sa.Connection, lease: Lease, run_id: int) -> None:
@@ -263,4 +270,4 @@ def beat(main: Database, run_id: int, progress: Mapping[str, Any]) -> None:
 def progress(main: Database, run_id: int) -> Mapping[str, Any] | None:
     with main.begin_activity() as connection:
         row = connection.execute(sa.select(run_progress).where(run_progress.c.run_id == run_id)).first()
-    return None if row is None else row._mapping
+    return None if row is None else named(row)

@@ -23,6 +23,8 @@ Keys are compared as binary text: an index on them is half the size and twice as
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql, postgresql
 
@@ -38,7 +40,7 @@ metadata = sa.MetaData(
 BigInt = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _BINARY = "Latin1_General_BIN2"
 Text = sa.UnicodeText().with_variant(mssql.NVARCHAR(collation=_BINARY), "mssql")
-Timestamp = sa.DateTime().with_variant(mssql.DATETIME2(6), "mssql")  # always UTC, without a zone
+Timestamp = sa.DateTime().with_variant(mssql.DATETIME2(6), "mssql")  # type: ignore[no-untyped-call]  # UTC, without a zone
 
 
 def key_text(length: int) -> sa.Unicode:
@@ -224,7 +226,9 @@ rejects = _table(
     sa.Column("record_key", BigInt, nullable=False),
     sa.Column("source_record_id", Text),
     sa.Column("payload_hash", BigInt, nullable=False),
-    sa.Column("key_fault", sa.Boolean, nullable=False),  # no key, or the key of another row: never a version of one
+    sa.Column(
+        "key_fault", sa.Boolean, nullable=False
+    ),  # no key, or the key of another row: never a version of one
     sa.Column("reasons", Text, nullable=False),
     sa.Column("raw", Text, nullable=False),  # a JSON object of the raw values
     sa.Column("resolved_run", BigInt),  # the run in which it became a contact, changed or vanished
@@ -336,10 +340,14 @@ run_progress = sa.Table(
 def like(table: sa.Table, name: str) -> sa.Table:
     """A bare table with the columns of another: no key, no index, no constraint but NOT NULL."""
     columns = [
-        sa.Column(c.name, c.type, nullable=c.nullable, server_default=c.server_default and c.server_default.arg)
-        for c in table.columns
+        sa.Column(c.name, c.type, nullable=c.nullable, server_default=_default(c)) for c in table.columns
     ]
     return sa.Table(name, sa.MetaData(), *columns)
+
+
+def _default(column: sa.Column[Any]) -> Any:
+    default = column.server_default
+    return default.arg if isinstance(default, sa.DefaultClause) else None
 
 
 # What matching and survivorship read of a record.
@@ -383,7 +391,9 @@ class Staging:
             sa.Column("source_record_id", RECORD_ID),  # of a record that ended
             sa.Column("payload_hash", BigInt),  # of a reject that is out of date, as the next
             sa.Column("key_fault", sa.Boolean),
-            sa.Column("mark", CODE, nullable=False),  # one of ENDED; settled or gone: a reject that is out of date
+            sa.Column(
+                "mark", CODE, nullable=False
+            ),  # one of ENDED; settled or gone: a reject that is out of date
         )
         # The contact ids of staged records that share a key with another record.
         self.candidates = sa.Table(named("candidates"), sa.MetaData(), sa.Column("contact_id", BigInt))

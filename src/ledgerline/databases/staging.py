@@ -64,7 +64,7 @@ def drop(connection: sa.Connection, staging: Staging) -> None:
 
 
 def index(connection: sa.Connection, staging: Staging) -> None:
-    """Indexes by record, for the joins with what is known; a first load, that knows nothing, has no use for them."""
+    """Indexes by record, for the joins with what is known (of which a first load has nothing)."""
     for table in (staging.records, staging.marks, staging.links):
         sa.Index(f"ix_{table.name}", table.c.record_key).create(connection, checkfirst=True)
 
@@ -247,7 +247,7 @@ def sample(main: Database, ids: Sequence[tuple[int, int]]) -> pl.DataFrame:
 
 
 def _known_still(staging: Staging) -> tuple[sa.Join, sa.ColumnElement[bool]]:
-    """Live known records of which there is no new version, and that did not end: from where, and under what condition.
+    """Live known records that have no new version and did not end: from where, on what condition.
 
     Outer joins, because SQLite makes an index for a join and none for NOT EXISTS.
     """
@@ -280,7 +280,7 @@ def forget_gone(connection: sa.Connection, staging: Staging) -> None:
 
 
 def gather_members(connection: sa.Connection, staging: Staging) -> None:
-    """Put all live records of the linked and touched contacts into one table, so that slices of it are cheap."""
+    """Put the live records of linked and touched contacts into one table, so that slices of it are cheap."""
     links, touched = staging.links, staging.touched
     known, is_known_still = _known_still(staging)
     for table, rows, condition in (
@@ -293,7 +293,9 @@ def gather_members(connection: sa.Connection, staging: Staging) -> None:
         linked = sa.select(*columns, links.c.contact_id).select_from(rows.join(links, same)).where(condition)
         unlinked = (
             sa.select(*columns, table.c.contact_id)
-            .select_from(rows.join(touched, table.c.contact_id == touched.c.contact_id).outerjoin(links, same))
+            .select_from(
+                rows.join(touched, table.c.contact_id == touched.c.contact_id).outerjoin(links, same)
+            )
             .where(condition, links.c.contact_id.is_(None))
         )
         for chosen in (linked, unlinked):
@@ -352,9 +354,9 @@ def touch(connection: sa.Connection, staging: Staging, first_contact_id: int) ->
 
 def slices(main: Database, staging: Staging, size: int) -> list[tuple[int, int]]:
     """Ranges (lower, upper] that hold about `size` linked or touched contacts each."""
-    ids = main.read(
-        sa.union(sa.select(staging.links.c.contact_id), sa.select(staging.touched.c.contact_id))
-    )["contact_id"].sort()
+    ids = main.read(sa.union(sa.select(staging.links.c.contact_id), sa.select(staging.touched.c.contact_id)))[
+        "contact_id"
+    ].sort()
     bounds = [*ids.gather_every(size, size - 1).to_list(), *ids.tail(1).to_list()]
     lowers = [-1, *bounds]
     return [(lower, upper) for lower, upper in zip(lowers, bounds, strict=False) if lower < upper]
@@ -370,7 +372,9 @@ def current(main: Database, staging: Staging, lower: int, upper: int, first_cont
     ).subquery("concerned")
     ids = sa.select(concerned.c.contact_id).where(concerned.c.contact_id < first_contact_id)
     in_contact = (
-        sa.select(contacts.c.id.label("contact_id"), sa.literal(0).label("position"), owners.c.name.label("owner"))
+        sa.select(
+            contacts.c.id.label("contact_id"), sa.literal(0).label("position"), owners.c.name.label("owner")
+        )
         .join(owners, owners.c.id == contacts.c.owner_id)
         .where(contacts.c.id.in_(ids))
     )

@@ -43,7 +43,13 @@ class Written:
 
 
 def write(
-    connection: sa.Connection, server: Server, staging: Staging, run_id: int, first_contact_id: int, *, first_load: bool
+    connection: sa.Connection,
+    server: Server,
+    staging: Staging,
+    run_id: int,
+    first_contact_id: int,
+    *,
+    first_load: bool,
 ) -> Written:
     """Bring the staged work into the tables of the application; `first_load`: they are empty."""
     step = _Writing(connection, staging, run_id, first_contact_id)
@@ -153,13 +159,13 @@ class _Writing:
         self._do(contact_points.insert().from_select(names, rows))
 
     def _unlinked(self, staged: sa.Table) -> sa.Join:
-        """With its links; those without one are alone. (SQLite makes an index for a join, for EXISTS it does not.)"""
+        """With its links; those without one are alone. (SQLite makes an index for a join, not for EXISTS.)"""
         links = self._staging.links
         return staged.outerjoin(links, links.c.old_contact_id == staged.c.contact_id)
 
     def insert_golden_contacts(self) -> int:
         golden = self._staging.golden
-        names = [name for name in golden.columns.keys() if name not in ("owner_id", "merged_into", "updated_run")]
+        names = [c.name for c in golden.columns if c.name not in ("owner_id", "merged_into", "updated_run")]
         rows = (
             sa.select(*[golden.c[name] for name in names], owners.c.id)
             .select_from(self._with_owner(golden))
@@ -169,8 +175,16 @@ class _Writing:
 
     def update_golden_contacts(self) -> None:
         golden = self._staging.golden
-        kept = ("id", "source_system", "source_record_id", "created_run", "updated_run", "merged_into", "owner_id")
-        names = [name for name in golden.columns.keys() if name not in kept]
+        kept = (
+            "id",
+            "source_system",
+            "source_record_id",
+            "created_run",
+            "updated_run",
+            "merged_into",
+            "owner_id",
+        )
+        names = [c.name for c in golden.columns if c.name not in kept]
         known = golden.c.id < self._first
         self._do(
             contacts.update()
@@ -257,19 +271,17 @@ class _Writing:
     def inherit_reasons(self) -> None:
         """A new version of a known record belongs to its contact for the reason that the old one did."""
         records = self._staging.records
-        reasons = {
-            name: source_records.c[name] for name in ("match_rule", "match_partner", "match_score")
-        }
+        reasons = {name: source_records.c[name] for name in ("match_rule", "match_partner", "match_score")}
         self._do(records.update().where(self._same_record(records, source_records)).values(reasons))
 
     def keep_versions(self) -> None:
         """Keep what known records were before this run touches them."""
         records, marks = self._staging.records, self._staging.marks
         keys = sa.union(
-            sa.select(records.c.record_key, records.c.source_record_id).where(records.c.contact_id < self._first),
-            sa.select(marks.c.record_key, marks.c.source_record_id).where(
-                marks.c.mark.in_(ENDED)
+            sa.select(records.c.record_key, records.c.source_record_id).where(
+                records.c.contact_id < self._first
             ),
+            sa.select(marks.c.record_key, marks.c.source_record_id).where(marks.c.mark.in_(ENDED)),
             sa.select(source_records.c.record_key, source_records.c.source_record_id).where(
                 source_records.c.source_system == self._staging.system,
                 source_records.c.contact_id.in_(sa.select(self._moved().c.old_contact_id)),
@@ -358,7 +370,9 @@ class _Writing:
             rejects.c.source_system == self._staging.system,
         )
         self._do(
-            rejects.update().where(rejects.c.resolved_run.is_(None), settled).values(resolved_run=self._run_id)
+            rejects.update()
+            .where(rejects.c.resolved_run.is_(None), settled)
+            .values(resolved_run=self._run_id)
         )
 
     def insert_suggestions(self) -> None:

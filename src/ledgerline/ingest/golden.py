@@ -33,7 +33,10 @@ def make_golden(job: Job, main: Database) -> None:
     tables = Staging(job.run_id, job.system)
     with main.begin() as connection:
         job.lease.check(connection)
-        staging.clear(connection, [tables.members, tables.golden, tables.golden_points, tables.golden_owners, tables.changes])
+        staging.clear(
+            connection,
+            [tables.members, tables.golden, tables.golden_points, tables.golden_owners, tables.changes],
+        )
         staging.gather_members(connection, tables)
         main.server.analyze(connection, [tables.members])
     for lower, upper in staging.slices(main, tables, _CONTACTS_AT_ONCE):
@@ -124,7 +127,9 @@ def with_changes(
     ]
     changed = pl.concat(fields)
     differing = changed["contact_id"].unique()
-    idle = before.contacts.join(left.select("id"), on="id", how="semi").with_columns(is_active=pl.lit(value=False))
+    idle = before.contacts.join(left.select("id"), on="id", how="semi").with_columns(
+        is_active=pl.lit(value=False)
+    )
     rows = pl.concat([new, idle.select(c for c in idle.columns if c in new.columns)], how="diagonal_relaxed")
     is_new = ~pl.col("id").is_in(before.contacts["id"].implode())
     kept = rows.filter(is_new | pl.col("id").is_in(differing.implode()))
@@ -176,5 +181,3 @@ def _with_source(
         )
         .select(column.name for column in changes.columns)
     )
-
-

@@ -72,7 +72,7 @@ def join_records(job: Job, main: Database, keys: Sequence[Keys]) -> Joined:
 
 
 def _known_records(job: Job, main: Database, tables: Staging) -> pl.DataFrame:
-    """Known records that share a key with a staged one, and staged new versions of known records, numbered."""
+    """Known records that share a key with a staged one, and new versions of known records, numbered."""
     frames = [staging.MATCHED.to_frame().with_columns(is_staged=pl.lit(value=False))]
     if not job.first_load:
         frames += [

@@ -85,9 +85,7 @@ class KnownRows:
             return self._all
 
 
-def run_partition(
-    job: Job, partition: Partition, source: Source, main: Database, known: KnownRows
-) -> Result:
+def run_partition(job: Job, partition: Partition, source: Source, main: Database, known: KnownRows) -> Result:
     raw = identified(source.fetch(partition), job.rules)
     rows = sort_rows(raw, known.of(partition))
     cleaned = clean_rows(rows.filter(pl.col("fate") == "clean"), job.region)
@@ -117,15 +115,12 @@ def identified(raw: pl.DataFrame, rules: str) -> pl.DataFrame:
     integer = pl.col("source_record_id").cast(pl.Int64, strict=False)
     is_integer = integer.cast(pl.String) == pl.col("source_record_id")
     payload = [pl.col(name).fill_null(_NULL) for name in _RAW_VALUES]
-    return (
-        raw.with_columns(
-            record_key=pl.when(is_integer)
-            .then(integer)
-            .otherwise(_hashed(pl.col("source_record_id").fill_null(_NULL))),
-            payload_hash=_hashed(pl.concat_str([*payload, pl.lit(rules)], separator=_UNIT)),
-        )
-        .sort("record_key", "source_record_id", ~pl.col("is_active"), "payload_hash")
-    )
+    return raw.with_columns(
+        record_key=pl.when(is_integer)
+        .then(integer)
+        .otherwise(_hashed(pl.col("source_record_id").fill_null(_NULL))),
+        payload_hash=_hashed(pl.concat_str([*payload, pl.lit(rules)], separator=_UNIT)),
+    ).sort("record_key", "source_record_id", ~pl.col("is_active"), "payload_hash")
 
 
 def _hashed(text: pl.Expr) -> pl.Expr:
@@ -158,12 +153,16 @@ def sort_rows(raw: pl.DataFrame, known: Known) -> pl.DataFrame:
         settled_hash=pl.when(pl.col("fate") != "rejected_again").then("reject_hash")
     )
     faults = _sort_faults(rows, known)
-    return pl.concat([own, *faults, *([_gone(earlier, own, known)] if known.is_whole else [])], how="diagonal_relaxed")
+    return pl.concat(
+        [own, *faults, *([_gone(earlier, own, known)] if known.is_whole else [])], how="diagonal_relaxed"
+    )
 
 
 def _gone(earlier: pl.DataFrame, own: pl.DataFrame, known: Known) -> pl.DataFrame:
     on = ["record_key", "source_record_id"] if known.by_id else ["record_key"]
-    gone = earlier.join(own.select(on), on=on, how="anti").filter(_is_live() | pl.col("reject_hash").is_not_null())
+    gone = earlier.join(own.select(on), on=on, how="anti").filter(
+        _is_live() | pl.col("reject_hash").is_not_null()
+    )
     if not known.by_id:
         gone = gone.with_columns(source_record_id=pl.col("record_key").cast(pl.String))
     return gone.with_columns(

@@ -1,10 +1,10 @@
 """A run's life: lease, stages, progress, end.
 
-    plan       cut the source into partitions                      (or: take up what a dead run left)
-    stage      fetch, clean and stage every partition, several at once
-    match      find the records that are one person
-    merge      make the golden contacts of those
-    write      one transaction: everything, or nothing
+plan       cut the source into partitions                      (or: take up what a dead run left)
+stage      fetch, clean and stage every partition, several at once
+match      find the records that are one person
+merge      make the golden contacts of those
+write      one transaction: everything, or nothing
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ledgerline.databases import runs, staging, writing
 from ledgerline.databases.database import Database
 from ledgerline.databases.runs import Lease, Run
 from ledgerline.databases.schema import Staging, contacts, rejects, source_records
-from ledgerline.errors import AccountImbalance, Cancelled, LedgerlineError
+from ledgerline.errors import AccountImbalance, Cancelled, LeaseLost, LedgerlineError
 from ledgerline.ingest.golden import make_golden
 from ledgerline.ingest.joining import join_records
 from ledgerline.ingest.partitions import Job, KnownRows, Result, mark_gone, run_partition
@@ -142,7 +142,7 @@ def _take_up(main: Database, system: str, lease: Lease, options: Options) -> Run
             left.id,
             "failed",
             error_code="rules_changed",
-            error_detail="The cleaning rules changed before this run could be resumed; a new run replaces it.",
+            error_detail="The cleaning rules changed before the run could be resumed; a new one replaces it.",
         )
     return None
 
@@ -175,25 +175,28 @@ def _open(main: Database, system: str, lease: Lease, options: Options) -> Run:
 
 @contextmanager
 def _noted(main: Database, job: Job) -> Iterator[None]:
-    """Write into the run's row how it failed. A cancelled run keeps what it staged, and can be resumed."""
+    """Write into the run's row how it failed.
+
+    What was cancelled, or may succeed when it is tried again, keeps what it staged and can be resumed. What
+    nobody foresaw cannot: it would fail in the same way for ever.
+    """
     try:
         yield
-    except Cancelled:
-        raise
     except LedgerlineError as error:
-        if not error.retryable:
-            with main.begin() as connection:
-                job.lease.check(connection)
-                staging.drop(connection, Staging(job.run_id, job.system))
-                runs.finish(
-                    connection,
-                    job.run_id,
-                    "failed",
-                    error_code=error.code,
-                    error_detail=error.detail,
-                    error_hint=error.hint,
-                )
+        if not (error.retryable or isinstance(error, Cancelled | LeaseLost)):
+            _fail(main, job, error.code, error.detail, error.hint)
         raise
+    except Exception as error:
+        _fail(main, job, "internal_error", f"{type(error).__name__}: this is a fault of Ledgerline.", "")
+        raise
+
+
+def _fail(main: Database, job: Job, code: str, detail: str, hint: str) -> None:
+    values = {"error_code": code, "error_detail": detail, "error_hint": hint}
+    with main.begin() as connection:
+        job.lease.check(connection)
+        staging.drop(connection, Staging(job.run_id, job.system))
+        runs.finish(connection, job.run_id, "failed", **values)
 
 
 # -- partitions ----------------------------------------------------------------------------------------
@@ -291,7 +294,7 @@ def _write(job: Job, main: Database) -> dict[str, int]:
     tables = Staging(job.run_id, job.system)
     with main.begin() as connection:
         job.lease.check(connection)
-        main.server.analyze(connection, tables.tables)
+        main.server.analyze(connection, [tables.golden, tables.golden_points, tables.golden_owners])
         written = writing.write(
             connection,
             main.server,

@@ -17,7 +17,7 @@ from ledgerline.settings import InvoiceTable
 from ledgerline.sources.sample import customers, generate
 from ledgerline.url import Engine
 
-_Moment = sa.DateTime().with_variant(mssql.DATETIME2(7), "mssql")
+_Moment = sa.DateTime().with_variant(mssql.DATETIME2(7), "mssql")  # type: ignore[no-untyped-call]
 
 
 def write_sample(
@@ -27,7 +27,7 @@ def write_sample(
     seed: int,
     progress: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Create the tables of an invoice database and fill them. Raises UsageError when they are there already."""
+    """Create the tables of an invoice database and fill them. Raises UsageError when they are there."""
     schema = None if database.url.engine in (Engine.SQLITE, Engine.MYSQL) else layout.table.schema
     contacts, companies, truth = _tables(schema, layout)
     if database.has_table(contacts.name, schema):

@@ -51,9 +51,7 @@ class Server(Protocol):
     def open_reader(self, url: DatabaseUrl, engine: sa.Engine, limits: Limits, *, read_only: bool) -> Reader:
         """A connection for bulk reading; `engine` and `read_only` as made by `create_engine`."""
 
-    def begin_loaded(
-        self, engine: sa.Engine, loads: Sequence[Load]
-    ) -> AbstractContextManager[sa.Connection]:
+    def begin_loaded(self, engine: sa.Engine, loads: Sequence[Load]) -> AbstractContextManager[sa.Connection]:
         """A transaction that begins with these frames loaded into these tables.
 
         Rows and whatever else the transaction does commit together or not at all. A column that the
@@ -105,7 +103,9 @@ def server_for(engine: Engine) -> Server:
 @contextmanager
 def without_secondary_indexes(connection: sa.Connection, tables: Sequence[sa.Table]) -> Iterator[None]:
     """`Server.unindexed` where a primary key cannot, or better not, be taken away."""
-    indexes = sorted((index for table in tables for index in table.indexes), key=lambda index: str(index.name))
+    indexes = sorted(
+        (index for table in tables for index in table.indexes), key=lambda index: str(index.name)
+    )
     for index in indexes:
         index.drop(connection)
     yield
@@ -133,7 +133,9 @@ def render(statement: sa.sql.ClauseElement, dialect: sa.Dialect) -> str:
 
 
 def decoded(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.with_columns([decode(values) for values in frame.iter_columns() if values.dtype == pl.Binary])
+    return frame.with_columns(
+        [decode(values) for values in frame.iter_columns() if values.dtype == pl.Binary]
+    )
 
 
 def slices(frame: pl.DataFrame, rows: int = 50_000) -> Iterator[pl.DataFrame]:

@@ -13,10 +13,10 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any, Final
 
 import polars as pl
-import pymysql  # type: ignore[import-untyped]
+import pymysql
 import sqlalchemy as sa
-from pymysql.constants import FIELD_TYPE  # type: ignore[import-untyped]
-from pymysql.cursors import SSCursor  # type: ignore[import-untyped]
+from pymysql.constants import FIELD_TYPE
+from pymysql.cursors import SSCursor
 from sqlalchemy.dialects import mysql
 from sqlalchemy.sql.sqltypes import _Binary
 
@@ -116,9 +116,13 @@ def _open(url: DatabaseUrl, limits: Limits, *, read_only: bool, autocommit: bool
             hint="Install it with: pip install 'pymysql[rsa]', or add sslmode=REQUIRED.",
         ) from error
     with connection.cursor() as cursor:
-        for statement in _session(connection.server_version, limits, read_only=read_only):
+        for statement in _session(_version(connection), limits, read_only=read_only):
             cursor.execute(statement)
     return connection
+
+
+def _version(connection: pymysql.Connection[Any]) -> str:
+    return str(connection.get_server_info())  # type: ignore[no-untyped-call]
 
 
 def _tls(url: DatabaseUrl) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def _open_arrow(url: DatabaseUrl, limits: Limits) -> ArrowConnection:
 
 class PostgreSQL:
     engine = Engine.POSTGRESQL
-    dialect = postgresql.dialect(paramstyle="named")
+    dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 
     def create_engine(self, url: DatabaseUrl, limits: Limits, *, read_only: bool) -> sa.Engine:
         engine = sa.create_engine(
@@ -97,7 +97,7 @@ class PostgreSQL:
 
         @sa.event.listens_for(engine, "connect")
         def _prepare(connection: psycopg.Connection, _record: object) -> None:
-            connection.execute(_session(limits, read_only=read_only))  # type: ignore[arg-type]
+            connection.execute(_session(limits, read_only=read_only))
             connection.commit()
 
         return engine
@@ -117,6 +117,9 @@ class PostgreSQL:
         with engine.begin() as connection:
             driver = connection.connection.driver_connection
             assert isinstance(driver, psycopg.Connection)
+            if loads:
+                # A crash may lose the transaction whole: what is loaded in bulk can be loaded again.
+                driver.execute("SET LOCAL synchronous_commit = off")
             for table, frame in loads:
                 _copy(driver, table, frame)
             yield connection
@@ -156,16 +159,19 @@ class PostgreSQL:
 
     @contextmanager
     def unindexed(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> Iterator[None]:
-        referred = {
-            key.column.table for table in tables[0].metadata.tables.values() for key in table.foreign_keys
-        }
-        keys = [table.primary_key for table in tables if table not in referred]
+        keys = [table.primary_key for table in tables]
+        referring = [
+            foreign_key.constraint
+            for table in tables[0].metadata.tables.values()
+            for foreign_key in table.foreign_keys
+            if foreign_key.column.table in tables and foreign_key.constraint is not None
+        ]
         with without_secondary_indexes(connection, tables):
-            for key in keys:
-                connection.execute(sa.schema.DropConstraint(key))
+            for constraint in (*referring, *keys):
+                connection.execute(sa.schema.DropConstraint(constraint))
             yield
-            for key in keys:
-                connection.execute(sa.schema.AddConstraint(key, isolate_from_table=False))
+            for constraint in (*keys, *referring):
+                connection.execute(sa.schema.AddConstraint(constraint, isolate_from_table=False))
 
     def analyze(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
         for table in tables:
@@ -173,10 +179,10 @@ class PostgreSQL:
 
 
 def _copy(connection: psycopg.Connection, table: sa.Table, frame: pl.DataFrame) -> None:
-    """COPY as CSV: Polars writes it outside the interpreter's lock, and quotes an empty text but not a null."""
+    """COPY as CSV: Polars writes it without the interpreter's lock, and quotes an empty text but no null."""
     columns = ", ".join(f'"{name}"' for name in frame.columns)
     statement = f"COPY {_quoted(table)} ({columns}) FROM STDIN (FORMAT csv)"
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:  # type: ignore[arg-type]
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for part in slices(frame, rows=10_000):
             buffer = io.BytesIO()
             part.write_csv(buffer, include_header=False, datetime_format="%Y-%m-%d %H:%M:%S%.6f")
