@@ -601,8 +601,17 @@ class StopsAt(Watcher):
             self.cancel.request()
 
 
-@pytest.mark.parametrize("stage", ["plan", "stage", "match", "merge"])
-@pytest.mark.parametrize("key", [sa.BigInteger(), sa.Unicode(40)], ids=["integers", "texts"])
+@pytest.mark.parametrize(
+    ("key", "stage"),
+    [
+        (sa.BigInteger(), "stage"),
+        (sa.BigInteger(), "match"),
+        (sa.BigInteger(), "merge"),
+        (sa.Unicode(40), "stage"),
+        (sa.Unicode(40), "merge"),
+    ],
+    ids=["integers-stage", "integers-match", "integers-merge", "texts-stage", "texts-merge"],
+)
 def test_a_run_goes_on_where_it_was_stopped(
     house: Installation, stage: str, key: sa.types.TypeEngine[Any]
 ) -> None:

@@ -358,8 +358,9 @@ _NUMBER: Final = pl.col("number")
 _BARE: Final = pl.col("bare")
 _TYPE: Final = pl.col("phone_type")
 
-# Numbers of one country, for each region that shares its code: fewer cost less in the library than compiling.
-_FEW: Final = 60
+# So many numbers of a calling code must be at hand for each plan of it that is tried: fewer cost less in the
+# library than the plan's patterns cost to compile.
+_FEW: Final = 30
 
 
 class _Plan:
@@ -527,17 +528,21 @@ def _significant(numbers: pl.DataFrame, plan: _Plan) -> pl.DataFrame:
     return pl.concat([unprefixed, prefixed.drop("bare")])
 
 
-def _typed(numbers: pl.DataFrame, calling_code: int) -> pl.DataFrame:
-    """Add to significant numbers of one calling code their type and E.164 form; leave placeholders out."""
-    typed = _placed(numbers, calling_code).filter(_TYPE.is_null() | ~_NUMBER.is_in(_VALID_PLACEHOLDERS))
+def _typed(numbers: pl.DataFrame, calling_code: int, plans: tuple[_Plan, ...] | None = None) -> pl.DataFrame:
+    """Add to significant numbers of one calling code their type and E.164 form; leave placeholders out.
+
+    Numbers that none of the first `plans` of the code claims are left out, unless these are all.
+    """
+    typed = _placed(numbers, calling_code, plans or _plans(calling_code)).filter(
+        _TYPE.is_null() | ~_NUMBER.is_in(_VALID_PLACEHOLDERS)
+    )
     e164 = pl.concat_str(pl.lit(f"+{calling_code}"), _NUMBER)
     return typed.with_columns(phone=pl.when(_TYPE.is_not_null()).then(e164))
 
 
-def _placed(numbers: pl.DataFrame, calling_code: int) -> pl.DataFrame:
+def _placed(numbers: pl.DataFrame, calling_code: int, plans: tuple[_Plan, ...]) -> pl.DataFrame:
     """Add the type that a number has in its region, the first to claim it of those that share the code."""
-    plans = _plans(calling_code)
-    if len(plans) == 1:
+    if len(_plans(calling_code)) == 1:
         return numbers.with_columns(phone_type=plans[0].line_type(_NUMBER))
     placed = []
     for plan in plans:
@@ -546,7 +551,8 @@ def _placed(numbers: pl.DataFrame, calling_code: int) -> pl.DataFrame:
         numbers = typed.filter(~plan.claims(_NUMBER)).drop("phone_type")
         if numbers.is_empty():
             break
-    return pl.concat([*placed, numbers.with_columns(phone_type=pl.lit(None, pl.String))])
+    unclaimed = numbers.with_columns(phone_type=pl.lit(None, pl.String))
+    return pl.concat([*placed, unclaimed if len(plans) == len(_plans(calling_code)) else unclaimed.clear()])
 
 
 def _abroad(numbers: pl.DataFrame) -> Iterator[pl.DataFrame]:
@@ -556,8 +562,9 @@ def _abroad(numbers: pl.DataFrame) -> Iterator[pl.DataFrame]:
     rest = numbers.filter(~world.holds(_NUMBER))
     for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.keys() - world.calling_codes:
         group = rest.filter(_NUMBER.str.starts_with(str(code)))
-        if group.height >= _FEW * len(_plans(code)):
-            yield _typed(_significant(_cut_code(group, code), _plans(code)[0]), code)
+        plans = _plans(code)[: group.height // _FEW]
+        if plans:
+            yield _typed(_significant(_cut_code(group, code), plans[0]), code, plans)
 
 
 class _World:

@@ -6,7 +6,6 @@ and what names a record in the links where it is in a cluster.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -32,11 +31,13 @@ class Joined:
     capped: int
 
 
-def join_records(job: Job, main: Database, keys: Sequence[Keys]) -> Joined:
+def join_records(job: Job, main: Database, keys: list[Keys]) -> Joined:
     """Match the staged records with each other and with what is known; stage the links and suggestions.
 
     Records have numbers: known ones before new ones, those of older contacts first. The smallest number of a
     cluster is its founder, so the oldest contact survives.
+
+    keys  of all new records; the list is emptied as soon as they are not needed any more
     """
     tables = Staging(job.run_id, job.system)
     with main.begin() as connection:
@@ -46,6 +47,8 @@ def join_records(job: Job, main: Database, keys: Sequence[Keys]) -> Joined:
     first_new = job.first_contact_id - known.height  # the contact id of a new record less its number
     new = Keys.concat(keys).renumbered(known.height)
     blocks = block(Keys.concat([match_keys(known), new]), known["record"], _sample(job, main, known, new))
+    keys.clear()
+    del new
 
     def read_back(records: pl.Series, *columns: str) -> pl.DataFrame:
         chosen = records.filter(records >= known.height) + first_new

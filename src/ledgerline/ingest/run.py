@@ -29,6 +29,7 @@ from ledgerline.databases.schema import Staging, contacts, rejects, source_recor
 from ledgerline.errors import AccountImbalance, Cancelled, LeaseLost, LedgerlineError
 from ledgerline.ingest.golden import make_golden
 from ledgerline.ingest.joining import join_records
+from ledgerline.ingest.memory import return_freed_memory
 from ledgerline.ingest.partitions import Job, KnownRows, Result, mark_gone, run_partition
 from ledgerline.sources import Key, Partition, Source
 
@@ -94,6 +95,7 @@ def ingest(main: Database, source: Source, options: Options, watcher: Watcher, c
 def _perform(
     job: Job, main: Database, source: Source, options: Options, progress: _Progress, cancel: Cancel
 ) -> None:
+    return_freed_memory()
     progress.report("plan", 0, 0, 0)
     partitions = _planned(job, main, source, options)
     known = KnownRows(job, main, integer_keys=source.integer_keys)
@@ -104,7 +106,6 @@ def _perform(
         cancel.check()
         progress.report("match", 0, 1, 0)
         join_records(job, main, keys)
-        keys.clear()
         cancel.check()
         progress.report("merge", 0, 1, 0)
         make_golden(job, main)
