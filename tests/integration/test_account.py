@@ -445,21 +445,30 @@ def test_rows_without_a_key_of_their_own(house: Installation) -> None:
 
 def test_a_deleted_row_does_not_stand_before_an_active_one_with_its_key(house: Installation) -> None:
     """Some installations keep old versions under the same key, marked as deleted."""
-    old = contact(1, "Asha Rao", "98200 54321", "old@rao.example", del_sts="Y")
-    house.write_invoice([old, ASHA, {**old, "contact_no": "NA"}], primary_key=False)
-    assert classes(house.ingest()) == {"inserted": 1, "inactive": 2}
-    assert classes(house.ingest()) == {"unchanged": 1, "inactive": 2}
+    rows = []
+    for key in range(8):
+        live = contact(key, f"Asha{key} Rao", None, f"asha{key}@rao.example")
+        old = {**live, "contact_person_email": f"old{key}@rao.example", "del_sts": "Y"}
+        rows += [old, live, {**old, "contact_no": "NA"}]
+    house.write_invoice(rows, primary_key=False)
+    assert classes(house.ingest()) == {"inserted": 8, "inactive": 16}
+    assert classes(house.ingest()) == {"unchanged": 8, "inactive": 16}
 
 
 def test_a_duplicate_and_its_original_that_are_rejected_alike(house: Installation) -> None:
     """Same key, same values: two rejects that must not be taken for one another."""
-    house.write_invoice([UNREACHABLE, UNREACHABLE], primary_key=False)
+    house.write_invoice([UNREACHABLE, {**UNREACHABLE, "status": "app"}], primary_key=False)
     assert classes(house.ingest()) == {"rejected": 2}
     assert classes(house.ingest()) == {"rejected": 2}
     assert len(house.table("rejects")) == 2
-    house.change("UPDATE {contacts} SET contact_person_email = 'dov@katz.example'")
-    assert classes(house.ingest()) == {"inserted": 1, "rejected": 1}
-    assert [row["key_fault"] for row in house.open_rejects()] == [True]
+    mend_one = "UPDATE {contacts} SET contact_person_email = 'dov@katz.example' WHERE status = '%s'"
+    house.change(mend_one % "app")
+    house.ingest()
+    assert sorted(bool(row["key_fault"]) for row in house.open_rejects())[-1]
+    house.change(mend_one % "APP")
+    run = house.ingest()
+    assert run.counts["rejected"] == 1
+    assert [bool(row["key_fault"]) for row in house.open_rejects()] == [True]
     assert classes(house.ingest()) == {"unchanged": 1, "rejected": 1}
 
 

@@ -26,9 +26,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import phonenumbers
 import polars as pl
@@ -358,9 +358,7 @@ _NUMBER: Final = pl.col("number")
 _BARE: Final = pl.col("bare")
 _TYPE: Final = pl.col("phone_type")
 
-# So many numbers of a calling code must be at hand for each plan of it that is tried: fewer cost less in the
-# library than the plan's patterns cost to compile.
-_FEW: Final = 30
+_CALLING_CODES: Final = frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
 
 
 class _Plan:
@@ -472,7 +470,7 @@ def _recognise(numbers: pl.DataFrame, region: str) -> pl.DataFrame:
         [
             _typed(_national(inland, region), home),
             _typed(_significant(own, _plans(home)[0]), home),
-            *_abroad(coded.filter(~is_home)),
+            _abroad(coded.filter(~is_home)),
         ]
     )
 
@@ -528,21 +526,17 @@ def _significant(numbers: pl.DataFrame, plan: _Plan) -> pl.DataFrame:
     return pl.concat([unprefixed, prefixed.drop("bare")])
 
 
-def _typed(numbers: pl.DataFrame, calling_code: int, plans: tuple[_Plan, ...] | None = None) -> pl.DataFrame:
-    """Add to significant numbers of one calling code their type and E.164 form; leave placeholders out.
-
-    Numbers that none of the first `plans` of the code claims are left out, unless these are all.
-    """
-    typed = _placed(numbers, calling_code, plans or _plans(calling_code)).filter(
-        _TYPE.is_null() | ~_NUMBER.is_in(_VALID_PLACEHOLDERS)
-    )
+def _typed(numbers: pl.DataFrame, calling_code: int) -> pl.DataFrame:
+    """Add to significant numbers of one calling code their type and E.164 form; leave placeholders out."""
+    typed = _placed(numbers, calling_code).filter(_TYPE.is_null() | ~_NUMBER.is_in(_VALID_PLACEHOLDERS))
     e164 = pl.concat_str(pl.lit(f"+{calling_code}"), _NUMBER)
     return typed.with_columns(phone=pl.when(_TYPE.is_not_null()).then(e164))
 
 
-def _placed(numbers: pl.DataFrame, calling_code: int, plans: tuple[_Plan, ...]) -> pl.DataFrame:
+def _placed(numbers: pl.DataFrame, calling_code: int) -> pl.DataFrame:
     """Add the type that a number has in its region, the first to claim it of those that share the code."""
-    if len(_plans(calling_code)) == 1:
+    plans = _plans(calling_code)
+    if len(plans) == 1:
         return numbers.with_columns(phone_type=plans[0].line_type(_NUMBER))
     placed = []
     for plan in plans:
@@ -551,93 +545,84 @@ def _placed(numbers: pl.DataFrame, calling_code: int, plans: tuple[_Plan, ...]) 
         numbers = typed.filter(~plan.claims(_NUMBER)).drop("phone_type")
         if numbers.is_empty():
             break
-    unclaimed = numbers.with_columns(phone_type=pl.lit(None, pl.String))
-    return pl.concat([*placed, unclaimed if len(plans) == len(_plans(calling_code)) else unclaimed.clear()])
+    return pl.concat([*placed, numbers.with_columns(phone_type=pl.lit(None, pl.String))])
 
 
-def _abroad(numbers: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Recognise numbers that begin with the code of another country."""
-    world = _world()
-    yield world.typed(numbers.filter(world.holds(_NUMBER)))
-    rest = numbers.filter(~world.holds(_NUMBER))
-    for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.keys() - world.calling_codes:
-        group = rest.filter(_NUMBER.str.starts_with(str(code)))
-        plans = _plans(code)[: group.height // _FEW]
-        if plans:
-            yield _typed(_significant(_cut_code(group, code), plans[0]), code, plans)
+def _abroad(numbers: pl.DataFrame) -> pl.DataFrame:
+    """Recognise numbers that begin with the code of another country.
+
+    One by one: a batch holds a few of each of many countries, and to compile their plans into expressions,
+    which Polars does anew each time, costs more than the numbers do.
+    """
+    texts = numbers["number"].unique()
+    answers = [(text, *answer) for text in texts if (answer := _settled_abroad(text)) is not None]
+    schema = {"number": pl.String, "phone_type": pl.String, "phone": pl.String}
+    return numbers.join(pl.DataFrame(answers, schema=schema, orient="row"), on="number")
 
 
-class _World:
-    """The plans that share their calling code with no other, all in one: two hundred countries cost as one.
+def _settled_abroad(number: str) -> tuple[str | None, str | None] | None:
+    """Type and E.164 form of a number with its country code, both None if it is invalid; None: undecided."""
+    code = next((code for end in (1, 2, 3) if (code := number[:end]) in _CALLING_CODES), None)
+    plan = None if code is None else _foreign_plan(int(code))
+    if code is None or plan is None:
+        return None
+    national = number[len(code) :]
+    if plan.prefix is not None and plan.prefix.match(national):
+        return None
+    line_type = plan.line_type(national)
+    if line_type is None:
+        return (None, None) if plan.is_sole else None
+    return None if national in _VALID_PLACEHOLDERS else (line_type, f"+{number}")
 
-    The tests are those of `_Plan.line_type`, for numbers with their country codes; a national prefix after
-    the code is left undecided. A pattern goes with lengths of its own, and Polars has no lookahead to ask for
-    both: so the length is written behind the number, and a pattern ends in its lengths (33612345678#11).
+
+_Kind: TypeAlias = tuple[frozenset[int], re.Pattern[str]]
+
+
+class _ForeignPlan(NamedTuple):
+    """The plan of a code's main region, for one number at a time; the tests are those of `_Plan.line_type`.
+
+    The main region is the first to claim a number. What it does not claim is decided only where the region
+    `is_sole`, the one that has the code; and where a national prefix may be dropped, nothing is.
     """
 
-    def __init__(self) -> None:
-        plans = {code: _plans(code)[0] for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE if _is_sole(code)}
-        self.calling_codes = frozenset(plans)
-        self._codes = _start("|".join(map(str, plans)))
-        self._prefixed = _any_start((code, plan.national_prefix) for code, plan in plans.items())
-        self._general = _any_kind((code, plan.general) for code, plan in plans.items())
-        self._other = _any_kind((code, kind) for code, plan in plans.items() for kind in plan.others)
-        self._mobile = _any_kind((code, plan.mobile) for code, plan in plans.items())
-        self._fixed = _any_kind((code, plan.fixed) for code, plan in plans.items())
+    is_sole: bool
+    prefix: re.Pattern[str] | None
+    general: _Kind | None
+    kinds: tuple[tuple[str, _Kind], ...]
 
-    def holds(self, number: pl.Expr) -> pl.Expr:
-        return number.str.contains(self._codes)
-
-    def typed(self, numbers: pl.DataFrame) -> pl.DataFrame:
-        """As `_typed`, of numbers with their country codes."""
-        numbers = numbers.filter(~_NUMBER.str.contains(self._prefixed))
-        measured = pl.concat_str(_NUMBER, pl.lit("#"), _NUMBER.str.len_bytes())
-        numbers = numbers.with_columns(measured=measured).with_columns(
-            phone_type=self._line_type(pl.col("measured"))
-        )
-        is_placeholder = _NUMBER.str.replace(self._codes, "").is_in(_VALID_PLACEHOLDERS)
-        numbers = numbers.drop("measured").filter(_TYPE.is_null() | ~is_placeholder)
-        return numbers.with_columns(
-            phone=pl.when(_TYPE.is_not_null()).then(pl.concat_str(pl.lit("+"), _NUMBER))
-        )
-
-    def _line_type(self, measured: pl.Expr) -> pl.Expr:
-        return (
-            pl.when(~measured.str.contains(self._general))
-            .then(None)
-            .when(measured.str.contains(self._other))
-            .then(pl.lit(PhoneType.OTHER.value))
-            .when(measured.str.contains(self._mobile))
-            .then(pl.lit(PhoneType.MOBILE.value))
-            .when(measured.str.contains(self._fixed))
-            .then(pl.lit(PhoneType.FIXED.value))
-        )
+    def line_type(self, national: str) -> str | None:
+        if not _is_of(self.general, national):
+            return None
+        return next((line_type for line_type, kind in self.kinds if _is_of(kind, national)), None)
 
 
-def _is_sole(calling_code: int) -> bool:
-    """Whether one region has the code to itself, and a national prefix (if any) shows in the number."""
-    first, *more = _plans(calling_code)
-    return not more and not re.match(first.national_prefix or "0", "")
+def _is_of(kind: _Kind | None, national: str) -> bool:
+    return kind is not None and len(national) in kind[0] and kind[1].fullmatch(national) is not None
 
 
-def _any_start(patterns: Iterable[tuple[int, str | None]]) -> str:
-    """One pattern for numbers that begin with one of the codes and its pattern."""
-    return _start("|".join(f"{code}(?:{pattern})" for code, pattern in patterns if pattern))
+def _kind(description: PhoneNumberDesc | None) -> _Kind | None:
+    if description is None or not description.national_number_pattern:
+        return None
+    return frozenset(description.possible_length), re.compile(description.national_number_pattern, re.ASCII)
 
 
-def _any_kind(kinds: Iterable[tuple[int, PhoneNumberDesc | None]]) -> str:
-    """One pattern for measured numbers of one of the kinds."""
-    return _any_start((code, _measured(code, kind)) for code, kind in kinds if kind is not None)
-
-
-def _measured(code: int, kind: PhoneNumberDesc) -> str | None:
-    lengths = "|".join(str(len(str(code)) + length) for length in kind.possible_length)
-    return kind.national_number_pattern and f"(?:{kind.national_number_pattern})#(?:{lengths})$"
-
-
-@lru_cache(maxsize=1)
-def _world() -> _World:
-    return _World()
+@lru_cache(maxsize=512)
+def _foreign_plan(calling_code: int) -> _ForeignPlan | None:
+    """None: the library first asks other regions than the main one."""
+    main, *more = _plans(calling_code)
+    if main.leading_digits or re.match(main.national_prefix or "0", ""):
+        return None
+    typed = (
+        *((PhoneType.OTHER.value, _kind(other)) for other in main.others),
+        (PhoneType.MOBILE.value, _kind(main.mobile)),
+        (PhoneType.FIXED.value, _kind(main.fixed)),
+    )
+    return _ForeignPlan(
+        is_sole=not more,
+        prefix=re.compile(main.national_prefix, re.ASCII) if main.national_prefix else None,
+        general=_kind(main.general),
+        kinds=tuple((line_type, kind) for line_type, kind in typed if kind is not None),
+    )
 
 
 # --- a column of fields --------------------------------------------------------------------------
