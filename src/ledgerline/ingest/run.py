@@ -33,8 +33,8 @@ from ledgerline.ingest.memory import return_freed_memory
 from ledgerline.ingest.partitions import Job, KnownRows, Result, mark_gone, run_partition
 from ledgerline.sources import Key, Partition, Source
 
-PARTITION_ROWS = 25_000
-_WORKERS = 3  # one waits for the source, one cleans, one waits for the main database
+PARTITION_ROWS = 50_000
+_WORKERS = 2  # one cleans while the other waits for a database
 _BEAT_SECONDS = 2.0
 
 
