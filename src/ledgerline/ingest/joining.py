@@ -103,7 +103,7 @@ def _read_back(main: Database, tables: Staging, contact_ids: pl.Series, *columns
     with main.begin() as connection:
         staging.clear(connection, [tables.candidates])
     with main.begin([(tables.candidates, ids)]) as connection:
-        main.server.analyze(connection, [tables.candidates, tables.records])
+        main.server.analyze(connection, [tables.candidates])
     return staging.candidates(main, tables, ["contact_id", *columns])
 
 

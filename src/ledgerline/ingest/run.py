@@ -102,7 +102,7 @@ def _perform(
     with progress.beating():
         keys = _stage_all(job, main, source, known, partitions, options, progress, cancel)
         mark_gone(job, source, main, known)
-        _index(job, main)
+        _prepare_joins(job, main)
         cancel.check()
         progress.report("match", 0, 1, 0)
         join_records(job, main, keys)
@@ -280,11 +280,14 @@ def _keys_of(job: Job, main: Database, partition: Partition) -> Keys:
     return match_keys(staged.with_columns(record=pl.col("contact_id") - job.first_contact_id))
 
 
-def _index(job: Job, main: Database) -> None:
-    if not job.first_load:
-        with main.begin() as connection:
-            job.lease.check(connection)
-            staging.index(connection, Staging(job.run_id, job.system))
+def _prepare_joins(job: Job, main: Database) -> None:
+    """What is staged by now is joined many times: let the planner know how much it is."""
+    tables = Staging(job.run_id, job.system)
+    with main.begin() as connection:
+        job.lease.check(connection)
+        if not job.first_load:
+            staging.index(connection, tables)
+        main.server.analyze(connection, [tables.records, tables.points, tables.marks])
 
 
 # -- writing ---------------------------------------------------------------------------------------------
