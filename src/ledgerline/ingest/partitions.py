@@ -115,12 +115,15 @@ def identified(raw: pl.DataFrame, rules: str) -> pl.DataFrame:
     integer = pl.col("source_record_id").cast(pl.Int64, strict=False)
     is_integer = integer.cast(pl.String) == pl.col("source_record_id")
     payload = [pl.col(name).fill_null(_NULL) for name in _RAW_VALUES]
-    return raw.with_columns(
+    rows = raw.with_columns(
         record_key=pl.when(is_integer)
         .then(integer)
         .otherwise(_hashed(pl.col("source_record_id").fill_null(_NULL))),
         payload_hash=_hashed(pl.concat_str([*payload, pl.lit(rules)], separator=_UNIT)),
-    ).sort("record_key", "source_record_id", ~pl.col("is_active"), "payload_hash")
+    )
+    if rows["record_key"].n_unique() == rows.height:
+        return rows.sort("record_key")  # the usual case, and ten times as fast
+    return rows.sort("record_key", "source_record_id", ~pl.col("is_active"), "payload_hash")
 
 
 def _hashed(text: pl.Expr) -> pl.Expr:

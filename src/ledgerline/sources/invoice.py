@@ -158,7 +158,10 @@ class InvoiceSource:
     def _with_company(self, frame: pl.DataFrame) -> pl.DataFrame:
         if self._customers is None:
             return frame.with_columns(company=pl.lit(None, pl.String))
-        return frame.join(self._company_names(), on="customer_id", how="left")
+        companies = self._company_names()
+        if companies.schema["customer_id"] == pl.Int64:
+            frame = frame.with_columns(_as_integer("customer_id"))
+        return frame.join(companies, on="customer_id", how="left")
 
     def _company_names(self) -> pl.DataFrame:
         """Read once and joined here: a server would hash the whole table anew for each range."""
@@ -166,11 +169,20 @@ class InvoiceSource:
             if self._companies is None:
                 assert self._customers is not None
                 names = self._texts(sa.select(self._customers))
-                self._companies = names.sort("customer_id", "company").unique("customer_id", keep="first")
+                names = names.sort("customer_id", "company").unique("customer_id", keep="first")
+                numbered = names.with_columns(_as_integer("customer_id"))
+                # A join on integers costs a quarter of one on text.
+                self._companies = names if numbered["customer_id"].has_nulls() else numbered
             return self._companies
 
     def close(self) -> None:
         self._database.close()
+
+
+def _as_integer(name: str) -> pl.Expr:
+    """The integer that a text says exactly, else null: `7`, but not `07`."""
+    number = pl.col(name).cast(pl.Int64, strict=False)
+    return pl.when(number.cast(pl.String) == pl.col(name)).then(number)
 
 
 def _find(table: sa.TableClause, *names: str, setting: str = "") -> sa.ColumnElement[Any]:
