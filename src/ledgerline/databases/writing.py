@@ -185,21 +185,18 @@ class _Writing:
             "owner_id",
         )
         names = [c.name for c in golden.columns if c.name not in kept]
-        known = golden.c.id < self._first
+        wanted = (
+            sa.select(golden.c.id, *(golden.c[name] for name in names), owners.c.id.label("owner_id"))
+            .select_from(self._with_owner(golden))
+            .where(golden.c.id < self._first)
+            .subquery("wanted")
+        )
+        given = {name: wanted.c[name] for name in (*names, "owner_id")}
         self._do(
             contacts.update()
-            .where(contacts.c.id == golden.c.id, known)
-            .values({**{name: golden.c[name] for name in names}, "updated_run": self._run_id})
+            .where(contacts.c.id == wanted.c.id)
+            .values({**given, "updated_run": self._run_id})
         )
-        named = self._staging.golden_owners
-        first_owner = (
-            sa.select(owners.c.id)
-            .join(named, named.c.owner == owners.c.name)
-            .where(named.c.contact_id == contacts.c.id, named.c.position == 0)
-            .scalar_subquery()
-        )
-        concerned = sa.select(golden.c.id).where(known)
-        self._do(contacts.update().where(contacts.c.id.in_(concerned)).values(owner_id=first_owner))
 
     def _with_owner(self, golden: sa.Table) -> sa.Join:
         named = self._staging.golden_owners
@@ -367,11 +364,16 @@ class _Writing:
             marks.c.payload_hash == rejects.c.payload_hash,
             marks.c.key_fault == rejects.c.key_fault,
             marks.c.mark.in_(["settled", "gone"]),
-            rejects.c.source_system == self._staging.system,
         )
+        marked = sa.select(marks.c.record_key).where(marks.c.payload_hash.is_not(None))
         self._do(
             rejects.update()
-            .where(rejects.c.resolved_run.is_(None), settled)
+            .where(
+                rejects.c.source_system == self._staging.system,
+                rejects.c.record_key.in_(marked),
+                rejects.c.resolved_run.is_(None),
+                settled,
+            )
             .values(resolved_run=self._run_id)
         )
 
