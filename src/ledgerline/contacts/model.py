@@ -97,20 +97,7 @@ class Reason(StrEnum):
     NO_EMAIL_OR_PHONE = "no_email_or_phone"  # neither a valid e-mail nor a valid phone
     KEY_MISSING = "key_missing"  # the row has no key
     KEY_DUPLICATE = "key_duplicate"  # an earlier row of the same run has this key
-    KEY_TOO_LONG = "key_too_long"
-    ROW_UNREADABLE = "row_unreadable"  # the driver could not read the row; what could be read is kept
-
-
-REJECTING = frozenset(
-    {
-        Reason.NO_NAME,
-        Reason.NO_EMAIL_OR_PHONE,
-        Reason.KEY_MISSING,
-        Reason.KEY_DUPLICATE,
-        Reason.KEY_TOO_LONG,
-        Reason.ROW_UNREADABLE,
-    }
-)
+    KEY_TOO_LONG = "key_too_long"  # more than 200 characters
 
 
 class MatchRule(StrEnum):
