@@ -113,7 +113,7 @@ def ingest(json: Json = False) -> None:
     with opened(quiet=json) as app:
         run = _ingest(app, quiet=json)
         if json:
-            show.print_json(run_document(run))
+            show.print_json(run_document(run, runs.progress(app.main, run.id)))
             return
         _report(app, run)
         show.next_steps(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -253,5 +254,13 @@ def merges(rows: Sequence[Mapping[str, Any]]) -> None:
 def next_steps(lines: Sequence[tuple[str, str]]) -> None:
     table = Table(title="Next", title_justify="left", box=None, padding=(0, 2), show_header=False)
     for command, purpose in lines:
-        table.add_row(f"[cyan]{escape(command)}[/]", purpose)
+        table.add_row(f"[cyan]{escape(_as_typed(command))}[/]", purpose)
     out.print(table)
+
+
+def _as_typed(command: str) -> str:
+    """The command as it works in this shell: with the program's path where it is not on the PATH."""
+    program, _, rest = command.partition(" ")
+    if program != "ledgerline" or shutil.which(program):
+        return command
+    return f"{sys.argv[0]} {rest}"

@@ -123,7 +123,7 @@ def acquire(main: Database, name: str, holder: str, *, is_dead: Callable[[str, i
             raise RunInProgress(
                 f"Run {row.run_id} of {name} is going (held by {row.holder}).",
                 run_id=row.run_id,
-                hint="Wait for it, or watch it with: ledgerline runs --watch",
+                hint="Wait for it to end; see: ledgerline runs",
             )
         lease = Lease(name, row.token + 1)
         taken = connection.execute(

@@ -94,7 +94,8 @@ def server_for(engine: Engine) -> Server:
     except ModuleNotFoundError as error:
         raise DriverMissing(
             f"The driver for {engine.value} is not installed ({error.name}).",
-            hint=f"Install it with: pip install 'ledgerline[{engine.value}]'",
+            hint=f"Install it with: pip install 'ledgerline[{engine.value}]' "
+            f"(in a clone: .venv/bin/python -m pip install '.[{engine.value}]')",
         ) from error
     server: Server = module.SERVER
     return server
