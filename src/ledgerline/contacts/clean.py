@@ -39,7 +39,7 @@ from ledgerline.contacts.texts import (
     storable_column,
 )
 
-RULES_VERSION: Final[int] = 1
+RULES_VERSION: Final[int] = 2
 """Raise it when any rule of cleaning changes: what was cleaned by other rules is then cleaned again."""
 
 OWNER_LIMIT: Final = 200  # characters

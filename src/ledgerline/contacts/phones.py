@@ -28,7 +28,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import phonenumbers
 import polars as pl
@@ -324,7 +324,7 @@ def _judge(candidate: str, region: str) -> Phone | Reason:
 def _is_number(text: str, region: str) -> bool:
     """Tell whether `text` is a number, of a length that makes this no accident."""
     digits = _digits(text)
-    if "+" in text[1:] or not _MIN_DIGITS <= len(digits) <= _MAX_DIGITS:
+    if "+" in text.lstrip(" (")[1:] or not _MIN_DIGITS <= len(digits) <= _MAX_DIGITS:
         return False
     return _parse(text, region) is not None or digits in _VALID_PLACEHOLDERS
 
@@ -555,7 +555,7 @@ def _abroad(numbers: pl.DataFrame) -> pl.DataFrame:
     which Polars does anew each time, costs more than the numbers do.
     """
     texts = numbers["number"].unique()
-    answers = [(text, *answer) for text in texts if (answer := _settled_abroad(text)) is not None]
+    answers = [(text, *answer) for text in texts if (answer := _settled_abroad(text) or _asked(text))]
     schema = {"number": pl.String, "phone_type": pl.String, "phone": pl.String}
     return numbers.join(pl.DataFrame(answers, schema=schema, orient="row"), on="number")
 
@@ -575,7 +575,12 @@ def _settled_abroad(number: str) -> tuple[str | None, str | None] | None:
     return None if national in _VALID_PLACEHOLDERS else (line_type, f"+{number}")
 
 
-_Kind: TypeAlias = tuple[frozenset[int], re.Pattern[str]]
+def _asked(number: str) -> tuple[str | None, str | None] | None:
+    """The same by the library, where the number as it stands is valid and no placeholder."""
+    phone = parse_phone(f"+{number}", "ZZ")
+    if phone is None or _national_number(phone.e164) in _VALID_PLACEHOLDERS:
+        return None
+    return phone.type.value, phone.e164
 
 
 class _ForeignPlan(NamedTuple):
@@ -587,23 +592,19 @@ class _ForeignPlan(NamedTuple):
 
     is_sole: bool
     prefix: re.Pattern[str] | None
-    general: _Kind | None
-    kinds: tuple[tuple[str, _Kind], ...]
+    by_length: dict[
+        int, tuple[re.Pattern[str], re.Pattern[str]]
+    ]  # the plan's pattern, and its kinds' as groups
 
     def line_type(self, national: str) -> str | None:
-        if not _is_of(self.general, national):
+        tests = self.by_length.get(len(national))
+        if tests is None or not tests[0].fullmatch(national):
             return None
-        return next((line_type for line_type, kind in self.kinds if _is_of(kind, national)), None)
+        kind = tests[1].fullmatch(national)
+        return None if kind is None or kind.lastgroup is None else _TYPE_OF_GROUP[kind.lastgroup[0]]
 
 
-def _is_of(kind: _Kind | None, national: str) -> bool:
-    return kind is not None and len(national) in kind[0] and kind[1].fullmatch(national) is not None
-
-
-def _kind(description: PhoneNumberDesc | None) -> _Kind | None:
-    if description is None or not description.national_number_pattern:
-        return None
-    return frozenset(description.possible_length), re.compile(description.national_number_pattern, re.ASCII)
+_TYPE_OF_GROUP: Final = {line_type.value[0]: line_type.value for line_type in PhoneType}
 
 
 @lru_cache(maxsize=512)
@@ -612,26 +613,50 @@ def _foreign_plan(calling_code: int) -> _ForeignPlan | None:
     main, *more = _plans(calling_code)
     if main.leading_digits or re.match(main.national_prefix or "0", ""):
         return None
-    typed = (
-        *((PhoneType.OTHER.value, _kind(other)) for other in main.others),
-        (PhoneType.MOBILE.value, _kind(main.mobile)),
-        (PhoneType.FIXED.value, _kind(main.fixed)),
+    kinds = (
+        *((PhoneType.OTHER, other) for other in main.others),
+        (PhoneType.MOBILE, main.mobile),
+        (PhoneType.FIXED, main.fixed),
     )
+    patterned = [(line_type, kind) for line_type, kind in kinds if kind and kind.national_number_pattern]
     return _ForeignPlan(
         is_sole=not more,
         prefix=re.compile(main.national_prefix, re.ASCII) if main.national_prefix else None,
-        general=_kind(main.general),
-        kinds=tuple((line_type, kind) for line_type, kind in typed if kind is not None),
+        by_length={
+            length: (
+                re.compile(main.general.national_number_pattern or "", re.ASCII),
+                _alternatives(patterned, length),
+            )
+            for length in main.general.possible_length
+        },
     )
+
+
+def _alternatives(kinds: Iterable[tuple[PhoneType, PhoneNumberDesc]], length: int) -> re.Pattern[str]:
+    """The patterns of the kinds that can be so long, in their order, each a group with its type's initial."""
+    groups = [
+        f"(?P<{line_type.value[0]}{number}>{kind.national_number_pattern})"
+        for number, (line_type, kind) in enumerate(kinds)
+        if length in kind.possible_length
+    ]
+    return re.compile("|".join(groups) or "(?!)", re.ASCII)
 
 
 # --- a column of fields --------------------------------------------------------------------------
 
 _ODD_SPELLINGS: Final = {
     char: _plain(char)
-    for start, end in (("\u00a0", "\u00a0"), ("\u00ad", "\u00ad"), ("\u2000", "\u2015"), ("\u202a", "\u202f"))
+    for start, end in (
+        ("\u00a0", "\u00a0"),
+        ("\u00ad", "\u00ad"),
+        ("\u2000", "\u2015"),
+        ("\u202a", "\u202f"),
+        ("！", "～"),
+    )
     for char in map(chr, range(ord(start), ord(end) + 1))
 } | {char: _plain(char) for char in "\u2060\u2212\ufeff"}
+# Digits of the scripts in which the world writes numbers; those of rarer ones are left to `_tidy`.
+_ODD_SPELLINGS.update((chr(ord(zero) + value), str(value)) for zero in "٠۰०০੦૦୦௦౦೦൦๐" for value in range(10))
 # Labels that need no look at their neighbours, where nothing but digits and punctuation is left without them.
 _SURE_LABEL: Final = rf"(?:{_LABEL_WORDS})(?:[\s.]+nos?)?|{_LABEL_LETTERS}\s*[.:)-]"
 _LEADING_LABEL: Final = rf"^(?i-u:\s*\(?\s*(?:{_SURE_LABEL})\s*\)?[\s.:)=-]*)"
@@ -641,6 +666,9 @@ _TRAILING_EXTENSION: Final = (
 )
 _SURE_CONJUNCTION: Final = r"(?i-u:\s+(?:or|and)\s+)"
 
+# A letter for a digit: 98765O4321. No label, extension or separator can be meant by it where it stands.
+_LETTER_FOR_DIGIT: Final = r"^[+]?[0-9 -]*[0-9][OoIlSB](?:[0-9][0-9 -]*)?$"
+_LOST_DIGITS: Final = r"^[+-]?[0-9]+(?:[.][0-9]+)?[eE][+-]?[0-9]+$"
 _PLAIN_FIELD: Final = r"^[0-9 ().+-]+$"
 _ALWAYS_SEPARATORS: Final = ",;|&\t\n\r"
 _SEPARATORS: Final = _ALWAYS_SEPARATORS + "/"
@@ -655,7 +683,8 @@ _OF: Final = pl.col("of")  # the number of pieces in the field
 _IS_CUT: Final = pl.col("is_cut")  # off something that it may be cut off only where both parts are numbers
 _COMPACT: Final = pl.col("compact")  # digits, maybe after a plus
 _PHONE: Final = pl.col("phone")
-_HAS_GAP: Final = _PIECE.str.contains("  ", literal=True)
+_GAP: Final = "  "  # separates like a slash
+_HAS_GAP: Final = _PIECE.str.contains(_GAP, literal=True)
 _HAS_INNER_PLUS: Final = _PIECE.str.contains("[0-9].*[+]")
 
 
@@ -690,33 +719,54 @@ def _decide(fields: pl.DataFrame, region: str) -> pl.DataFrame:
     """Clean those fields for which expressions suffice: columns row, text → row, `COLUMNS`."""
     if region not in phonenumbers.SUPPORTED_REGIONS:
         return fields.select("row", *(pl.lit(None, pl.String).alias(name) for name in COLUMNS)).clear()
-    pieces = _pieces(fields.filter(_TEXT.str.len_bytes() <= MAX_FIELD_LENGTH))
+    fields = fields.filter(_TEXT.str.len_bytes() <= MAX_FIELD_LENGTH)
+    pieces = _pieces(fields)
     read = _read_pieces(pieces, region)
     invalid = read.filter(_PHONE.is_null() & ~_IS_CUT)
     glued = pieces.filter(_HAS_INNER_PLUS & ~_HAS_GAP)
     whole = pl.concat([glued, invalid.select(pieces.columns)]).filter(_OF == 1)
     halves = _read_pieces(_halves(whole), region)
     sure = [invalid.filter(_is_junk(region)), *(part.filter(_is_sound()) for part in (read, halves))]
-    return _gathered(pl.concat(sure))
+    return pl.concat([_gathered(pl.concat(sure)), _spoilt(fields)])
+
+
+def _spoilt(fields: pl.DataFrame) -> pl.DataFrame:
+    """Those fields in which a letter stands for a digit, or a spreadsheet has left out digits."""
+    reason = (
+        pl.when(_TEXT.str.contains(_LETTER_FOR_DIGIT))
+        .then(pl.lit(Reason.PHONE_HAS_LETTERS.value))
+        .when(_TEXT.str.contains(_LOST_DIGITS))
+        .then(pl.lit(Reason.PHONE_INVALID.value))
+    )
+    none = (pl.lit(None, pl.String).alias(name) for name in ("phone", "phone_type", "further_phones"))
+    lettered = fields.filter(_TEXT.str.contains("[OoIlSBeE]"))
+    return lettered.select("row", *none, reason.alias("phone_reasons")).drop_nulls("phone_reasons")
 
 
 def _pieces(fields: pl.DataFrame) -> pl.DataFrame:
     """Cut fields at separators: columns row, text → row, of, piece, is_cut, and an id in their order."""
-    is_plain, is_listed = _TEXT.str.contains(_PLAIN_FIELD), _TEXT.str.contains(_LISTED_FIELD)
+    text = _TEXT.str.strip_chars(_SEPARATORS + " ")
+    has_gap = text.str.contains(_GAP, literal=True)
+    is_plain, is_listed = _TEXT.str.contains(_PLAIN_FIELD) & ~has_gap, _TEXT.str.contains(_LISTED_FIELD)
     rest = fields.filter(~is_plain)
     listed = pl.concat([rest.filter(is_listed), _simplified(rest.filter(~is_listed)).filter(is_listed)])
-    text = _TEXT.str.strip_chars(_SEPARATORS)
-    is_slashed = text.str.contains("/", literal=True)
-    parts = text.str.replace_all(f"[{_SEPARATORS}]", ",").str.split(",")
-    # A slash among other separators would cut off more than its neighbours: not here.
-    listed = listed.filter(~is_slashed | ~text.str.contains(f"[{_ALWAYS_SEPARATORS}]"))
-    listed = listed.select(
-        "row", parts.list.len().cast(pl.UInt32).alias("of"), parts.alias("piece"), is_slashed.alias("is_cut")
+    # Beside separators that always separate, a slash would cut off more than its neighbours: not here.
+    is_marked, is_firm = (
+        text.str.contains("/", literal=True) | has_gap,
+        text.str.contains(f"[{_ALWAYS_SEPARATORS}]"),
     )
+    parts = (
+        pl.when(is_firm)
+        .then(text.str.replace_all(f"[{_SEPARATORS}]", ","))
+        .otherwise(text.str.replace_all(" *(?:/|  ) *", ","))
+    )
+    listed = listed.filter(~(text.str.contains("/", literal=True) & is_firm))
+    listed = listed.select("row", parts.str.split(",").alias("piece"), is_cut=is_marked & ~is_firm)
+    listed = listed.with_columns(_PIECE.list.len().cast(pl.UInt32).alias("of"))
     plain = fields.filter(is_plain).select(
         "row", pl.lit(1, pl.UInt32).alias("of"), piece="text", is_cut=False
     )
-    pieces = pl.concat([plain, listed.explode("piece")])
+    pieces = pl.concat([plain, listed.explode("piece").select(plain.columns)])
     return pieces.with_columns(_PIECE.str.strip_chars(" ")).with_row_index("id")
 
 
@@ -729,7 +779,8 @@ def _simplified(fields: pl.DataFrame) -> pl.DataFrame:
 
 def _halves(pieces: pl.DataFrame) -> pl.DataFrame:
     """Cut pieces in two where, going by digits, just one space or plus can part two numbers."""
-    tokens = _PIECE.str.replace_all("+", " +", literal=True).str.replace_all("  ", " ", literal=True)
+    tokens = _PIECE.str.replace_all(" - ", " ", literal=True).str.replace_all("+", " +", literal=True)
+    tokens = tokens.str.replace_all("  ", " ", literal=True)
     glued = pieces.select("row", tokens=tokens.str.strip_chars(" ").str.split(" "))
     count, at = pl.col("tokens").list.len(), pl.col("at")
     cuts = (
