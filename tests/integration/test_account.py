@@ -413,7 +413,7 @@ def test_rows_without_a_key_of_their_own(house: Installation) -> None:
         ASHA,
         {**BRAM, "contactid": 1},
         {**CARA, "contactid": 1},
-        {**CARA, "contactid": 2},
+        contact(2, "Dev Anand", "9811122233"),  # like none of those that share the key 1
         {**BRAM, "contactid": None},
         {**CARA, "contactid": None},
         {**CARA, "contactid": None, "del_sts": "Y"},

@@ -339,10 +339,16 @@ run_progress = sa.Table(
 
 def like(table: sa.Table, name: str) -> sa.Table:
     """A bare table with the columns of another: no key, no index, no constraint but NOT NULL."""
-    columns = [
+    columns = (
         sa.Column(c.name, c.type, nullable=c.nullable, server_default=_default(c)) for c in table.columns
-    ]
-    return sa.Table(name, sa.MetaData(), *columns)
+    )
+    return _passing_table(name, *columns)
+
+
+def _passing_table(name: str, *columns: sa.Column[Any]) -> sa.Table:
+    """A table that lives as long as its run. What needs statistics of it makes them: PostgreSQL's autovacuum
+    would come at the wrong time, and make the dropping of the table wait a second for it."""
+    return sa.Table(name, sa.MetaData(), *columns, postgresql_with={"autovacuum_enabled": "false"})
 
 
 def _default(column: sa.Column[Any]) -> Any:
@@ -384,9 +390,8 @@ class Staging:
         # The further e-mails and phones of staged records; `contact_id` as in the staged record.
         self.points = like(contact_points, named("points"))
         # Known records whose row needs no cleaning: withdrawn, vanished, or a reject that is settled.
-        self.marks = sa.Table(
+        self.marks = _passing_table(
             named("marks"),
-            sa.MetaData(),
             sa.Column("record_key", BigInt, nullable=False),
             sa.Column("source_record_id", RECORD_ID),  # of a record that ended
             sa.Column("payload_hash", BigInt),  # of a reject that is out of date, as the next
@@ -396,11 +401,10 @@ class Staging:
             ),  # one of ENDED; settled or gone: a reject that is out of date
         )
         # The contact ids of staged records that share a key with another record.
-        self.candidates = sa.Table(named("candidates"), sa.MetaData(), sa.Column("contact_id", BigInt))
+        self.candidates = _passing_table(named("candidates"), sa.Column("contact_id", BigInt))
         # Each record, staged or known, that is in a cluster with another: the contact it belongs to now.
-        self.links = sa.Table(
+        self.links = _passing_table(
             named("links"),
-            sa.MetaData(),
             sa.Column("record_key", BigInt, nullable=False),
             sa.Column("source_record_id", RECORD_ID, nullable=False),
             sa.Column("old_contact_id", BigInt, nullable=False),
@@ -410,19 +414,17 @@ class Staging:
             sa.Column("match_score", sa.Float),
         )
         # Known contacts, in no cluster, of which a record changed.
-        self.touched = sa.Table(named("touched"), sa.MetaData(), sa.Column("contact_id", BigInt))
+        self.touched = _passing_table(named("touched"), sa.Column("contact_id", BigInt))
         # All live records of linked and touched contacts, each with the contact it belongs to after the run.
-        self.members = sa.Table(
+        self.members = _passing_table(
             named("members"),
-            sa.MetaData(),
             *(sa.Column(name, source_records.c[name].type) for name in COMPARED_COLUMNS),
         )
         # What linked and touched contacts shall be.
         self.golden = like(contacts, named("golden"))
         self.golden_points = like(contact_points, named("golden_points"))
-        self.golden_owners = sa.Table(
+        self.golden_owners = _passing_table(
             named("golden_owners"),
-            sa.MetaData(),
             sa.Column("contact_id", BigInt, nullable=False),
             sa.Column("position", sa.SmallInteger, nullable=False),  # 0 stands in the contact itself
             sa.Column("owner", NAME, nullable=False),

@@ -279,14 +279,15 @@ def forget_gone(connection: sa.Connection, staging: Staging) -> None:
     connection.execute(staging.marks.delete().where(staging.marks.c.mark.in_(["vanished", "gone"])))
 
 
-def gather_members(connection: sa.Connection, staging: Staging) -> None:
+def gather_members(connection: sa.Connection, staging: Staging, *, first_load: bool) -> None:
     """Put the live records of linked and touched contacts into one table, so that slices of it are cheap."""
     links, touched = staging.links, staging.touched
-    known, is_known_still = _known_still(staging)
-    for table, rows, condition in (
-        (staging.records, staging.records, sa.true()),
-        (source_records, known, is_known_still),
-    ):
+    places: list[tuple[sa.Table, sa.FromClause, sa.ColumnElement[bool]]] = [
+        (staging.records, staging.records, sa.true())
+    ]
+    if not first_load:
+        places.append((source_records, *_known_still(staging)))
+    for table, rows, condition in places:
         same = _same(staging, links, table)
         columns = [column for column in _columns(table, RECORDS) if column.name != "contact_id"]
         names = [*(column.name for column in columns), "contact_id"]

@@ -6,6 +6,7 @@ matters and is told by `fill` (into empty tables) and `merge`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,14 +49,19 @@ def write(
     staging: Staging,
     run_id: int,
     first_contact_id: int,
+    merged: Callable[[], None],
     *,
     first_load: bool,
 ) -> Written:
-    """Bring the staged work into the tables of the application; `first_load`: they are empty."""
+    """Bring the staged work into the tables of the application; `first_load`: they are empty.
+
+    `merged` is called before the golden contacts are needed, and returns when they are staged.
+    """
     step = _Writing(connection, staging, run_id, first_contact_id)
     if first_load:
         with server.unindexed(connection, TABLES):
-            return step.fill()
+            return step.fill(merged)
+    merged()
     return step.merge()
 
 
@@ -68,20 +74,22 @@ class _Writing:
         self._run_id = run_id
         self._first = first_contact_id
 
-    def fill(self) -> Written:
-        self.add_owners()
+    def fill(self, merged: Callable[[], None]) -> Written:
+        self.add_owners(self._staging.records)
         new, _ = self.count_staged()
-        inserted = self.insert_plain_contacts() + self.insert_golden_contacts()
+        plain = self.insert_plain_contacts()
         self.insert_plain_points()
-        self.insert_golden_details()
         self.insert_records()
         self.insert_suggestions()
         rejected = self.copy(self._staging.rejects, rejects)
-        return Written(new, inserted, 0, 0, 0, 0, rejected)
+        merged()
+        golden = self.insert_golden_contacts()
+        self.insert_golden_details()
+        return Written(new, plain + golden, 0, 0, 0, 0, rejected)
 
     def merge(self) -> Written:
         self.inherit_reasons()
-        self.add_owners()
+        self.add_owners(self._staging.records, self._staging.golden_owners)
         new, known = self.count_staged()
         same = self.count_same()
         self.keep_versions()
@@ -110,14 +118,13 @@ class _Writing:
 
     # -- owners ------------------------------------------------------------------------------------
 
-    def add_owners(self) -> None:
-        """Owners whose names were not known."""
-        names = sa.union(
-            sa.select(self._staging.records.c.owner.label("name")).where(
-                self._staging.records.c.owner.is_not(None)
-            ),
-            sa.select(self._staging.golden_owners.c.owner),
-        ).subquery("names")
+    def add_owners(self, *tables: sa.Table) -> None:
+        """Owners named in these tables who were not known."""
+        named = (
+            sa.select(table.c.owner.label("name")).distinct().where(table.c.owner.is_not(None))
+            for table in tables
+        )
+        names = sa.union(*named).subquery("names")
         unknown = sa.select(names.c.name).where(~sa.exists().where(owners.c.name == names.c.name))
         self._do(owners.insert().from_select(["name"], unknown.order_by(names.c.name)))
 

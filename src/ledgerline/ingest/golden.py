@@ -28,16 +28,20 @@ _COMPARED = (
 _GIVEN_AS = {"owners": "owner"}  # a contact's field → the field whose giver is known
 
 
-def make_golden(job: Job, main: Database) -> None:
-    """Stage the golden rows of every linked or touched contact, slice by slice, and their changes."""
+def make_golden(job: Job, main: Database, *, fenced: bool) -> None:
+    """Stage the golden rows of every linked or touched contact, slice by slice, and their changes.
+
+    fenced  whether each transaction holds the lease; False where the writing transaction holds it meanwhile
+    """
     tables = Staging(job.run_id, job.system)
     with main.begin() as connection:
-        job.lease.check(connection)
+        if fenced:
+            job.lease.check(connection)
         staging.clear(
             connection,
             [tables.members, tables.golden, tables.golden_points, tables.golden_owners, tables.changes],
         )
-        staging.gather_members(connection, tables)
+        staging.gather_members(connection, tables, first_load=job.first_load)
         main.server.analyze(connection, [tables.members])
     for lower, upper in staging.slices(main, tables, _CONTACTS_AT_ONCE):
         members = staging.members(main, tables, lower, upper)
@@ -57,7 +61,10 @@ def make_golden(job: Job, main: Database) -> None:
                 *([] if before is None else [(tables.changes, changed)]),
             ]
         ) as connection:
-            job.lease.check(connection)
+            if fenced:
+                job.lease.check(connection)
+    with main.connect() as connection:
+        main.server.analyze(connection, [tables.golden, tables.golden_points, tables.golden_owners])
 
 
 def _lined_up(members: pl.DataFrame) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ from ledgerline.ingest.memory import return_freed_memory
 from ledgerline.ingest.partitions import Job, KnownRows, Result, mark_gone, run_partition
 from ledgerline.sources import Key, Partition, Source
 
-PARTITION_ROWS = 50_000
+PARTITION_ROWS = 40_000
 _WORKERS = 2  # one cleans while the other waits for a database
 _BEAT_SECONDS = 2.0
 
@@ -107,11 +107,7 @@ def _perform(
         progress.report("match", 0, 1, 0)
         join_records(job, main, keys)
         cancel.check()
-        progress.report("merge", 0, 1, 0)
-        make_golden(job, main)
-        cancel.check()
-        progress.report("write", 0, 1, 0)
-        counts = _write(job, main)
+        counts = _merge_and_write(job, main, progress, cancel)
     progress.report("done", 1, 1, counts["fetched"])
 
 
@@ -293,18 +289,38 @@ def _prepare_joins(job: Job, main: Database) -> None:
 # -- writing ---------------------------------------------------------------------------------------------
 
 
-def _write(job: Job, main: Database) -> dict[str, int]:
-    """The writing transaction: contacts, their records, rejects, the account and the run's end."""
+def _merge_and_write(job: Job, main: Database, progress: _Progress, cancel: Cancel) -> dict[str, int]:
+    """Make the golden contacts, and write. Of a first load, what is in no cluster is written meanwhile."""
+    progress.report("merge", 0, 1, 0)
+    meanwhile = job.first_load and main.server.writes_side_by_side
+    with ThreadPoolExecutor(1, thread_name_prefix="merge") as pool:
+        golden = pool.submit(make_golden, job, main, fenced=not meanwhile)
+
+        def merged() -> None:
+            golden.result()
+            cancel.check()
+            progress.report("write", 0, 1, 0)
+
+        if not meanwhile:
+            merged()
+        return _write(job, main, merged)
+
+
+def _write(job: Job, main: Database, merged: Callable[[], None]) -> dict[str, int]:
+    """The writing transaction: contacts, their records, rejects, the account and the run's end.
+
+    `merged` returns when the golden contacts are staged.
+    """
     tables = Staging(job.run_id, job.system)
     with main.begin() as connection:
         job.lease.check(connection)
-        main.server.analyze(connection, [tables.golden, tables.golden_points, tables.golden_owners])
         written = writing.write(
             connection,
             main.server,
             tables,
             job.run_id,
             job.first_contact_id,
+            merged,
             first_load=job.first_load,
         )
         counts = account(runs.receipt_totals(connection, job.run_id), written)

@@ -44,6 +44,8 @@ class Server(Protocol):
     engine: Engine
     dialect: sa.Dialect
     """For rendering statements that a driver of its own (Arrow) executes."""
+    writes_side_by_side: bool
+    """Whether a transaction may fill tables while a long one writes, and drops indexes of, others."""
 
     def create_engine(self, url: DatabaseUrl, limits: Limits, *, read_only: bool) -> sa.Engine:
         """A pool of connections; `read_only`: every session refuses writes as far as the server can."""

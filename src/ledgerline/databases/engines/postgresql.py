@@ -48,9 +48,13 @@ _BY_SQLSTATE: dict[str, tuple[type[DatabaseError], str]] = {
 
 
 # For a run's set-based statements: with the server's 4 MB their joins and indexes go through files, and with
-# its price of a random page, that of a turning disk, they scan a table rather than look a few rows up.
-_IN_MEMORY = (
-    "SET LOCAL work_mem = '64MB'; SET LOCAL maintenance_work_mem = '256MB'; SET LOCAL random_page_cost = 1.1"
+# its price of a random page, that of a turning disk, they scan a table rather than look a few rows up. They
+# take as long as there are rows: DB_TIMEOUT limits how long they wait for others.
+_SET_BASED = (
+    "SET LOCAL work_mem = '64MB'; SET LOCAL maintenance_work_mem = '256MB'; "
+    "SET LOCAL random_page_cost = 1.1; "
+    "SELECT set_config('lock_timeout', current_setting('statement_timeout'), true), "
+    "set_config('statement_timeout', '0', true)"
 )
 
 
@@ -91,6 +95,7 @@ def _open_arrow(url: DatabaseUrl, limits: Limits) -> ArrowConnection:
 class PostgreSQL:
     engine = Engine.POSTGRESQL
     dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+    writes_side_by_side = True
 
     def create_engine(self, url: DatabaseUrl, limits: Limits, *, read_only: bool) -> sa.Engine:
         engine = sa.create_engine(
@@ -124,7 +129,7 @@ class PostgreSQL:
         with engine.begin() as connection:
             driver = connection.connection.driver_connection
             assert isinstance(driver, psycopg.Connection)
-            driver.execute(_IN_MEMORY)
+            driver.execute(_SET_BASED)
             if loads:
                 # A crash may lose the transaction whole: what is loaded in bulk can be loaded again.
                 driver.execute("SET LOCAL synchronous_commit = off")
@@ -182,8 +187,9 @@ class PostgreSQL:
                 connection.execute(sa.schema.AddConstraint(constraint, isolate_from_table=False))
 
     def analyze(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
-        for table in tables:
-            connection.exec_driver_sql(f"ANALYZE {_quoted(table)}")
+        for table in tables:  # nothing is looked up by long texts, and to sample them is half of the work
+            columns = [f'"{c.name}"' for c in table.columns if not isinstance(c.type, sa.UnicodeText)]
+            connection.exec_driver_sql(f"ANALYZE {_quoted(table)} ({', '.join(columns)})")
 
 
 def _copy(connection: psycopg.Connection, table: sa.Table, frame: pl.DataFrame) -> None:

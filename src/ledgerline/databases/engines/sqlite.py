@@ -88,6 +88,7 @@ class _RowReader:
 class SQLite:
     engine = Engine.SQLITE
     dialect = sqlite.dialect(paramstyle="named")
+    writes_side_by_side = False
 
     def __init__(self) -> None:
         self._activity: dict[str, sa.Engine] = {}

@@ -291,6 +291,7 @@ def unconnected_dialect() -> sa.Dialect:
 
 class SQLServer:
     engine = Engine.SQLSERVER
+    writes_side_by_side = False
 
     def __init__(self) -> None:
         self.dialect: sa.Dialect = unconnected_dialect()
