@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache, lru_cache, partial
 from pathlib import Path
 
 from ledgerline.databases.database import Database
@@ -10,7 +11,11 @@ from ledgerline.databases.migrate import migrate, newest_revision, revision
 from ledgerline.databases.runs import Run
 from ledgerline.errors import SettingsError
 from ledgerline.ingest import run as ingestion
-from ledgerline.settings import DatabaseSettings, Settings
+from ledgerline.ingest.executors import Executor
+from ledgerline.ingest.executors.local import LocalExecutor
+from ledgerline.ingest.partitions import Job, KnownRows, Result, run_partition
+from ledgerline.settings import DatabaseSettings, Settings, load_settings
+from ledgerline.sources import Partition
 from ledgerline.sources.invoice import SYSTEM, InvoiceSource
 from ledgerline.url import Engine
 
@@ -50,12 +55,20 @@ class App:
                 hint="Run: ledgerline migrate",
             )
 
-    def ingest(self, watcher: ingestion.Watcher, cancel: ingestion.Cancel) -> Run:
+    def ingest(
+        self,
+        watcher: ingestion.Watcher,
+        cancel: ingestion.Cancel,
+        *,
+        partition_rows: int = ingestion.PARTITION_ROWS,
+    ) -> Run:
         """Run the ingestion. See `ingest.run.ingest` for what it raises."""
         self.prepare()
         source = InvoiceSource(self.invoice, self.settings.invoice_table)
         try:
-            options = ingestion.Options(region=self.settings.default_country_code)
+            options = ingestion.Options(
+                self.settings.default_country_code, partition_rows, _executor(self.settings)
+            )
             return ingestion.ingest(self.main, source, options, watcher, cancel)
         finally:
             source.close()
@@ -64,6 +77,51 @@ class App:
         for database in (self._main, self._invoice):
             if database is not None:
                 database.close()
+
+
+def _executor(settings: Settings) -> Executor:
+    """Raises SettingsError where a cluster could not write to the main database."""
+    if settings.dask_scheduler is None:
+        return LocalExecutor()
+    if settings.main.url.engine is Engine.SQLITE:
+        raise SettingsError(
+            "An embedded main database cannot be written from several machines.",
+            hint="Set EXECUTOR=local, or DATABASE_URL to a PostgreSQL or SQL Server.",
+        )
+    from ledgerline.ingest.executors.dask import DaskExecutor  # noqa: PLC0415  an extra: may not be installed
+
+    return DaskExecutor(settings.dask_scheduler, partial(run_partition_here, settings.invoice.url.render()))
+
+
+def run_partition_here(invoice: str, job: Job, partition: Partition) -> Result:
+    """What a worker of a cluster does: a partition of a run that another process coordinates.
+
+    invoice  the coordinator's invoice database, without its secrets. Raises SettingsError where this
+             process reads another one: its settings are its own.
+    """
+    app = _worker()
+    if (here := app.settings.invoice.url.render()) != invoice:
+        raise SettingsError(
+            f"A worker reads {here}, and the run {invoice}.",
+            hint="Give the workers the settings of the process that starts the run (.env or environment).",
+        )
+    source = InvoiceSource(app.invoice, app.settings.invoice_table)
+    try:
+        return run_partition(job, partition, source, app.main, _known(job, source.integer_keys))
+    finally:
+        source.close()
+
+
+@cache
+def _worker() -> App:
+    """One a process: its threads share it, and it lives as long."""
+    return App(load_settings())
+
+
+@lru_cache(maxsize=1)
+def _known(job: Job, integer_keys: bool) -> KnownRows:
+    """Of text keys it holds all that is known: one at a time."""
+    return KnownRows(job, _worker().main, integer_keys=integer_keys)
 
 
 def _open(settings: DatabaseSettings, *, read_only: bool) -> Database:

@@ -12,6 +12,7 @@
     │   ├── TableMissing
     │   ├── ColumnMissing
     │   └── TransientFault       deadlock, lock timeout, serialization failure     (retryable)
+    ├── ClusterFault             the cluster that works on partitions failed        (retryable)
     └── RunError                 an ingestion run ended without success
         ├── RunInProgress        another run holds the lease
         ├── LeaseLost            another process took this run over
@@ -93,6 +94,13 @@ class ColumnMissing(DatabaseError):
 
 class TransientFault(DatabaseError):
     code = "transient_fault"
+    retryable = True
+
+
+class ClusterFault(LedgerlineError):
+    """The cluster that works on partitions cannot be reached, or lost its work."""
+
+    code = "cluster_fault"
     retryable = True
 
 

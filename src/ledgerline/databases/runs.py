@@ -215,12 +215,14 @@ def partitions(main: Database, run_id: int) -> list[sa.Row[Any]]:
 def move_partition(connection: sa.Connection, run_id: int, partition: int, rows: int) -> int:
     """Give a partition room for so many rows behind all others of its run; its new offset.
 
-    The caller holds the lease, so that no two move at once.
+    The caller holds the lease, so that no two move at once. A partition that has a receipt stays where it is.
     """
     plan = partition_receipts.c
     end = sa.select(sa.func.max(plan.row_offset + plan.planned_rows)).where(plan.run_id == run_id)
     offset = int(connection.execute(end).scalar_one())
-    moved = partition_receipts.update().where(plan.run_id == run_id, plan.partition == partition)
+    moved = partition_receipts.update().where(
+        plan.run_id == run_id, plan.partition == partition, plan.fetched.is_(None)
+    )
     connection.execute(moved.values(row_offset=offset, planned_rows=rows))
     return offset
 

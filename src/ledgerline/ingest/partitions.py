@@ -19,7 +19,7 @@ from ledgerline.contacts.texts import storable_column
 from ledgerline.databases import runs, staging
 from ledgerline.databases.database import Database
 from ledgerline.databases.runs import Lease
-from ledgerline.databases.schema import ENDED, RECORD_ID, Staging, source_records
+from ledgerline.databases.schema import ENDED, RECEIPT_COUNTS, RECORD_ID, Staging, source_records
 from ledgerline.databases.staging import Known
 from ledgerline.sources import Partition, Source
 
@@ -96,9 +96,25 @@ def run_partition(job: Job, partition: Partition, source: Source, main: Database
     keys = match_keys(accepted.with_columns(record=pl.col("ordinal") - job.first_contact_id))
     accepted = accepted.with_columns(identity_key=identity_key(keys.people))
     counts = _counts(rows) | {"staged": accepted.height, "rejected": refused.height}
-    _stage(job, partition, main, rows, accepted, refused, counts)
+    if not _stage(job, partition, main, rows, accepted, refused, counts):
+        return _done_before(job, partition, main)
     is_new = accepted["known_contact_id"].is_null()
     return Result(partition.number, counts, keys.only(keys.people["record"].filter(is_new)))
+
+
+def staged_keys(job: Job, main: Database, partition: Partition) -> Keys:
+    """The keys of the new records that a finished partition staged, made again."""
+    first = job.first_contact_id + partition.offset
+    staged = staging.staged(main, Staging(job.run_id, job.system), first, first + partition.rows)
+    return match_keys(staged.with_columns(record=pl.col("contact_id") - job.first_contact_id))
+
+
+def _done_before(job: Job, partition: Partition, main: Database) -> Result:
+    """What a partition came to that has a receipt from elsewhere: a lost worker was not that lost."""
+    receipt = next(row for row in runs.partitions(main, job.run_id) if row.partition == partition.number)
+    partition = replace(partition, offset=receipt.row_offset, rows=receipt.planned_rows)
+    counts = {name: getattr(receipt, name) for name in RECEIPT_COUNTS}
+    return Result(partition.number, counts, staged_keys(job, main, partition))
 
 
 # -- deciding ------------------------------------------------------------------------------------------
@@ -306,7 +322,8 @@ def _stage(
     accepted: pl.DataFrame,
     refused: pl.DataFrame,
     counts: dict[str, int],
-) -> None:
+) -> bool:
+    """Load what a partition came to, with its receipt; False, and nothing, where it has a receipt already."""
     tables = Staging(job.run_id, job.system)
     loads = [
         (tables.records, record_rows(accepted, job)),
@@ -317,8 +334,9 @@ def _stage(
     with main.begin([load for load in loads if load[1].height]) as connection:
         if not runs.sign_receipt(connection, job.run_id, partition.number, counts):
             connection.rollback()
-            return
+            return False
         job.lease.check(connection)
+    return True
 
 
 def record_rows(accepted: pl.DataFrame, job: Job) -> pl.DataFrame:

@@ -12,29 +12,29 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import polars as pl
 import sqlalchemy as sa
 
 from ledgerline.contacts.clean import rules_fingerprint
-from ledgerline.contacts.keys import Keys, match_keys
+from ledgerline.contacts.keys import Keys
 from ledgerline.databases import runs, staging, writing
 from ledgerline.databases.database import Database
 from ledgerline.databases.runs import Lease, Run
 from ledgerline.databases.schema import Staging, contacts, rejects, source_records
 from ledgerline.errors import AccountImbalance, Cancelled, LeaseLost, LedgerlineError
+from ledgerline.ingest.executors import Executor
+from ledgerline.ingest.executors.local import LocalExecutor
 from ledgerline.ingest.golden import make_golden
 from ledgerline.ingest.joining import join_records
 from ledgerline.ingest.memory import return_freed_memory
-from ledgerline.ingest.partitions import Job, KnownRows, Result, mark_gone, run_partition
+from ledgerline.ingest.partitions import Job, KnownRows, mark_gone, staged_keys
 from ledgerline.sources import Key, Partition, Source
 
 PARTITION_ROWS = 40_000
-_WORKERS = 2  # one cleans while the other waits for a database
 _BEAT_SECONDS = 2.0
 
 
@@ -42,7 +42,7 @@ _BEAT_SECONDS = 2.0
 class Options:
     region: str
     partition_rows: int = PARTITION_ROWS
-    workers: int = _WORKERS
+    executor: Executor = field(default_factory=LocalExecutor)
 
 
 class Watcher(Protocol):
@@ -246,34 +246,18 @@ def _stage_all(
     cancel: Cancel,
 ) -> list[Keys]:
     """Run every partition that has no receipt; the match keys of all staged records."""
-    keys = [_keys_of(job, main, partition) for partition, done in partitions if done]
+    keys = [staged_keys(job, main, partition) for partition, done in partitions if done]
     done, rows = len(keys), sum(partition.rows for partition, is_done in partitions if is_done)
     progress.report("stage", done, len(partitions), rows)
-    waiting = iter([partition for partition, is_done in partitions if not is_done])
-    with ThreadPoolExecutor(options.workers, thread_name_prefix="partition") as pool:
-        running: set[Future[Result]] = set()
-        try:
-            while True:
-                cancel.check()
-                while len(running) < options.workers and (partition := next(waiting, None)) is not None:
-                    running.add(pool.submit(run_partition, job, partition, source, main, known))
-                if not running:
-                    return keys
-                finished, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-                for result in (future.result() for future in finished):
-                    keys.append(result.keys)
-                    done, rows = done + 1, rows + result.counts["fetched"]
+    waiting = [partition for partition, is_done in partitions if not is_done]
+    with closing(options.executor.run(job, waiting, source, main, known)) as results:
+        for result in results:
+            if result is not None:
+                keys.append(result.keys)
+                done, rows = done + 1, rows + result.counts["fetched"]
                 progress.report("stage", done, len(partitions), rows)
-        finally:
-            for future in running:
-                future.cancel()
-
-
-def _keys_of(job: Job, main: Database, partition: Partition) -> Keys:
-    """The keys of the new records that a finished partition staged, made again."""
-    first = job.first_contact_id + partition.offset
-    staged = staging.staged(main, Staging(job.run_id, job.system), first, first + partition.rows)
-    return match_keys(staged.with_columns(record=pl.col("contact_id") - job.first_contact_id))
+            cancel.check()
+    return keys
 
 
 def _prepare_joins(job: Job, main: Database) -> None:
