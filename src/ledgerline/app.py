@@ -14,6 +14,7 @@ from ledgerline.ingest import run as ingestion
 from ledgerline.ingest.executors import Executor
 from ledgerline.ingest.executors.local import LocalExecutor
 from ledgerline.ingest.partitions import Job, KnownRows, Result, run_partition
+from ledgerline.ingest.scope import Wanted
 from ledgerline.settings import DatabaseSettings, Settings, load_settings
 from ledgerline.sources import Partition
 from ledgerline.sources.invoice import SYSTEM, InvoiceSource
@@ -60,14 +61,34 @@ class App:
         watcher: ingestion.Watcher,
         cancel: ingestion.Cancel,
         *,
+        full: bool = False,
+        reconcile: bool = False,
+        accept_withdrawals: bool = False,
         partition_rows: int = ingestion.PARTITION_ROWS,
     ) -> Run:
-        """Run the ingestion. See `ingest.run.ingest` for what it raises."""
+        """Run the ingestion: what changed since the last run where that can be known, else everything.
+
+        full                everything in any case
+        reconcile           also find the rows that were deleted
+        accept_withdrawals  however many records are withdrawn by it
+
+        See `ingest.run.ingest` for what it raises.
+        """
+        wanted = Wanted(
+            full=full,
+            reconcile=reconcile,
+            reconcile_every=self.settings.reconcile_every,
+            accept_withdrawals=accept_withdrawals,
+            withdrawal_breaker=self.settings.withdrawal_breaker,
+        )
         self.prepare()
         source = InvoiceSource(self.invoice, self.settings.invoice_table)
         try:
             options = ingestion.Options(
-                self.settings.default_country_code, partition_rows, _executor(self.settings)
+                self.settings.default_country_code,
+                partition_rows,
+                executor=_executor(self.settings),
+                wanted=wanted,
             )
             return ingestion.ingest(self.main, source, options, watcher, cancel)
         finally:

@@ -16,6 +16,7 @@
     └── RunError                 an ingestion run ended without success
         ├── RunInProgress        another run holds the lease
         ├── LeaseLost            another process took this run over
+        ├── WithdrawalBreaker    more records would be withdrawn than is likely to be meant
         ├── AccountImbalance     the counts of a run do not add up
         └── Cancelled            stopped on request
 
@@ -119,6 +120,11 @@ class RunInProgress(RunError):
 
 class LeaseLost(RunError):
     code = "lease_lost"
+
+
+class WithdrawalBreaker(RunError):
+    code = "withdrawal_breaker"
+    exit_code = 6
 
 
 class AccountImbalance(RunError):

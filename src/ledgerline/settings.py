@@ -61,6 +61,7 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "INVOICE_COLUMNS": ",".join(f"{role}={column}" for role, column in INVOICE_COLUMNS.items()),
     "INVOICE_ACTIVE": "del_sts=N,status=APP",
     "INVOICE_UPDATED_COLUMN": "",
+    "INVOICE_OVERLAP": "10m",
     "INVOICE_CUSTOMERS_TABLE": "[dbo_user_new].[customers]",
     "INVOICE_CUSTOMERS_COLUMNS": "id=customerid",
     "WITHDRAWAL_BREAKER": "0.2",
@@ -123,6 +124,7 @@ class InvoiceTable:
     columns: Mapping[str, str]  # every role of INVOICE_COLUMNS → its column
     active: tuple[tuple[str, str], ...]  # (column, value): a row is live where all agree; empty: all are
     updated_column: str | None  # None: recognised from the table
+    overlap: timedelta  # how far before the last run an incremental run begins again
     customers: CustomersTable
 
 
@@ -533,6 +535,7 @@ def _invoice_table(reader: _Reader) -> InvoiceTable:
         columns={**INVOICE_COLUMNS, **reader.read("INVOICE_COLUMNS", _columns(INVOICE_COLUMNS))},
         active=tuple(active.items()),
         updated_column=reader.optional("INVOICE_UPDATED_COLUMN", _unquoted),
+        overlap=reader.read("INVOICE_OVERLAP", _duration),
         customers=CustomersTable(
             table=reader.read("INVOICE_CUSTOMERS_TABLE", _table_name),
             required="INVOICE_CUSTOMERS_TABLE" in reader.given,

@@ -86,6 +86,7 @@ def test_nothing_set_is_an_embedded_development(folder: Path) -> None:
         },
         active=(("del_sts", "N"), ("status", "APP")),
         updated_column=None,
+        overlap=timedelta(minutes=10),
         customers=CustomersTable(
             TableName("dbo_user_new", "customers"), False, "customerid", COMPANY_NAME_COLUMNS
         ),

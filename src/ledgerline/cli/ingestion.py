@@ -105,13 +105,27 @@ def sample(
     )
 
 
-def ingest(json: Json = False) -> None:
+def ingest(
+    full: Annotated[
+        bool, typer.Option("--full", help="Read everything, not only what changed since the last run.")
+    ] = False,
+    reconcile: Annotated[
+        bool, typer.Option("--reconcile", help="Also compare the keys, to find rows that were deleted.")
+    ] = False,
+    accept_withdrawals: Annotated[
+        bool, typer.Option("--accept-withdrawals", help="Go on however many records are withdrawn.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Bring what is new in the invoice database into the main database.
+
+    Where a column of the source tells when a row was changed, only the rows that changed since the last run
+    are read, and every RECONCILE_EVERY the keys of all, to find those that were deleted.
 
     Ctrl-C stops it after the partition at hand; nothing is half done, and the next run goes on from there.
     """
     with opened(quiet=json) as app:
-        run = _ingest(app, quiet=json)
+        run = _ingest(app, quiet=json, full=full, reconcile=reconcile, accept_withdrawals=accept_withdrawals)
         if json:
             show.print_json(run_document(run, runs.progress(app.main, run.id)))
             return
@@ -124,9 +138,9 @@ def ingest(json: Json = False) -> None:
         )
 
 
-def _ingest(app: App, *, quiet: bool) -> Run:
+def _ingest(app: App, *, quiet: bool, **wanted: bool) -> Run:
     with _stopped_by_signals() as cancel, show.progress_shown(quiet=quiet) as watcher:
-        return app.ingest(watcher, cancel)
+        return app.ingest(watcher, cancel, **wanted)
 
 
 @contextmanager
@@ -152,8 +166,11 @@ def _report(app: App, run: Run) -> None:
     seconds = (run.finished_at - run.started_at).total_seconds() if run.finished_at else 0.0
     rate = run.counts["fetched"] / seconds if seconds else 0.0
     show.out.print()
-    show.out.print(f"[bold]Run {run.id}[/] [green]{run.status}[/] in {seconds:.1f} s ({rate:,.0f} rows/s)\n")
+    show.out.print(f"[bold]Run {run.id}[/] [green]{run.status}[/] in {seconds:.1f} s ({rate:,.0f} rows/s)")
+    show.out.print(f"[dim]{_read(run)}[/]\n")
     show.account(run)
+    if run.advice:
+        show.notices(run.advice.splitlines())
     wrote = sum(run.counts[name] for name in ("inserted", "updated", "merged", "withdrawn", "vanished"))
     if not wrote:
         show.out.print("\nNothing has changed since the last run, so nothing was written but this account.\n")
@@ -165,6 +182,12 @@ def _report(app: App, run: Run) -> None:
     show.out.print()
     show.merges(reports.merged_examples(app.main, run.id, 3))
     show.out.print()
+
+
+def _read(run: Run) -> str:
+    if run.since is None:
+        return "everything was read"
+    return "what changed was read" + (", and the keys of all rows" if run.reconciles else "")
 
 
 def list_runs(

@@ -78,6 +78,23 @@ class Database:
             described = sa.inspect(connection).get_columns(name, schema=schema)
             return {column["name"]: column for column in described}
 
+    def indexes(self, name: str, schema: str | None = None) -> list[tuple[tuple[str, ...], bool]]:
+        """The keys and indexes of a table: (its columns, whether it is unique)."""
+        with self.connect() as connection:
+            inspector = sa.inspect(connection)
+            key = inspector.get_pk_constraint(name, schema=schema)["constrained_columns"]
+            found = [
+                (tuple(column or "" for column in index["column_names"]), bool(index["unique"]))
+                for index in inspector.get_indexes(name, schema=schema)
+                if not any("where" in option for option in index.get("dialect_options", {}))
+            ]
+            unique = inspector.get_unique_constraints(name, schema=schema)
+        return [
+            *([(tuple(key), True)] if key else []),
+            *found,
+            *((tuple(constraint["column_names"]), True) for constraint in unique),
+        ]
+
     def close(self) -> None:
         """Close all connections; the next use opens new ones."""
         while self._open_readers:

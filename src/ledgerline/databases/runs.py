@@ -50,6 +50,22 @@ class Run:
     error_code: str | None = None
     error_detail: str | None = None
     error_hint: str | None = None
+    layout: str | None = None
+    since: str | None = None  # the watermark since when it reads what changed; None: it reads everything
+    reconciles: bool = True  # whether it finds the rows that were deleted
+    watermark: str | None = None  # how far the source has been read when it succeeds
+    advice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """How a source was left by its last successful run: a row of `source_states`."""
+
+    rules: str
+    last_run: int
+    layout: str | None
+    watermark: str | None
+    reconciled_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +198,13 @@ def latest(main: Database, limit: int = 20) -> list[Run]:
         return [_run(row) for row in connection.execute(query)]
 
 
+def latest_of(main: Database, system: str) -> Run | None:
+    query = sa.select(ingestion_runs).where(ingestion_runs.c.source_system == system)
+    with main.connect() as connection:
+        row = connection.execute(query.order_by(ingestion_runs.c.id.desc()).limit(1)).first()
+    return None if row is None else _run(row)
+
+
 def get(main: Database, run_id: int) -> Run | None:
     with main.connect() as connection:
         row = connection.execute(sa.select(ingestion_runs).where(ingestion_runs.c.id == run_id)).first()
@@ -250,8 +273,25 @@ def receipt_totals(connection: sa.Connection, run_id: int) -> dict[str, int]:
 # -- what a source looked like when it was last read ---------------------------------------------------
 
 
-def remember_source(connection: sa.Connection, system: str, rules: str, run_id: int) -> None:
-    values = {"rules": rules, "last_run": run_id}
+def source_state(main: Database, system: str) -> SourceState | None:
+    """None: no run of this source has succeeded yet."""
+    columns = [source_states.c[name] for name in SourceState.__dataclass_fields__]
+    query = sa.select(*columns).where(source_states.c.source_system == system)
+    with main.connect() as connection:
+        row = connection.execute(query).first()
+    return None if row is None else SourceState(**named(row))
+
+
+def remember_source(connection: sa.Connection, system: str, run_id: int) -> None:
+    """Note in the writing transaction of a run how far its source has been read."""
+    row = connection.execute(sa.select(ingestion_runs).where(ingestion_runs.c.id == run_id)).one()
+    values = {
+        "rules": row.rules,
+        "last_run": run_id,
+        "layout": row.layout,
+        "watermark": row.watermark,
+        **({"reconciled_at": row.started_at} if row.reconciles else {}),
+    }
     known = source_states.update().where(source_states.c.source_system == system)
     if connection.execute(known.values(**values)).rowcount == 0:
         connection.execute(source_states.insert().values(source_system=system, **values))

@@ -286,6 +286,11 @@ ingestion_runs = _table(
     sa.Column("error_code", CODE),
     sa.Column("error_detail", Text),
     sa.Column("error_hint", Text),
+    sa.Column("layout", CODE),  # fingerprint of where the source's rows are and how they are read
+    sa.Column("since", Text),  # the watermark since when it read what changed; null: it read everything
+    sa.Column("reconciles", sa.Boolean, nullable=False, server_default=sa.true()),  # it finds deleted rows
+    sa.Column("watermark", Text),  # how far the source has been read when it succeeds
+    sa.Column("advice", Text),  # what would make runs quicker or safer, a line each
     sa.Index(None, "source_system", "status"),
 )
 
@@ -317,6 +322,9 @@ source_states = _table(
     sa.Column("source_system", CODE, primary_key=True),
     sa.Column("rules", key_text(200), nullable=False),
     sa.Column("last_run", BigInt, nullable=False),
+    sa.Column("layout", CODE),
+    sa.Column("watermark", Text),  # how far it has been read
+    sa.Column("reconciled_at", Timestamp),  # when its keys were last compared with what is known
 )
 
 # Written while the one writing transaction is open: on SQLite these live in a file of their own, see

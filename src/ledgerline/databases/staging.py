@@ -119,10 +119,21 @@ def known(main: Database, system: str, lower: int | None, upper: int | None) -> 
 
 def known_by_id(main: Database, system: str) -> Known:
     """All records and open rejects that have a key."""
-    return replace(_known(main, system, None, None, by_id=True), is_whole=False)
+    return replace(_known(main, system, by_id=True), is_whole=False)
 
 
-def _known(main: Database, system: str, lower: int | None, upper: int | None, *, by_id: bool) -> Known:
+def _known(
+    main: Database,
+    system: str,
+    lower: int | None = None,
+    upper: int | None = None,
+    *,
+    by_id: bool,
+    among: Sequence[int] | None = None,
+) -> Known:
+    def chosen(table: sa.Table) -> list[sa.ColumnElement[bool]]:
+        return _between(table, lower, upper) if among is None else [table.c.record_key.in_(among)]
+
     records = main.read(
         sa.select(
             source_records.c.record_key,
@@ -130,7 +141,7 @@ def _known(main: Database, system: str, lower: int | None, upper: int | None, *,
             source_records.c.contact_id,
             source_records.c.payload_hash,
             source_records.c.is_live,
-        ).where(source_records.c.source_system == system, *_between(source_records, lower, upper))
+        ).where(source_records.c.source_system == system, *chosen(source_records))
     )
     refused = main.read(
         sa.select(
@@ -139,7 +150,7 @@ def _known(main: Database, system: str, lower: int | None, upper: int | None, *,
             rejects.c.source_system == system,
             rejects.c.resolved_run.is_(None),
             rejects.c.source_record_id.is_not(None),
-            *_between(rejects, lower, upper),
+            *chosen(rejects),
         )
     )
     is_fault = refused["key_fault"].cast(pl.Boolean)
@@ -149,6 +160,21 @@ def _known(main: Database, system: str, lower: int | None, upper: int | None, *,
         typed(refused.filter(is_fault), FAULTS),
         by_id,
     )
+
+
+_KEYS_AT_ONCE = 2_000
+
+
+def known_of(main: Database, system: str, record_keys: pl.Series) -> Known:
+    """Records and open rejects of these keys, looked up one by one: of other rows nothing is said."""
+    keys = record_keys.unique().sort()
+    parts = [
+        _known(main, system, by_id=True, among=keys.slice(first, _KEYS_AT_ONCE).to_list())
+        for first in range(0, keys.len(), _KEYS_AT_ONCE)
+    ]
+    rows = pl.concat([KNOWN.to_frame(), *(part.rows for part in parts)])
+    faults = pl.concat([FAULTS.to_frame(), *(part.faults for part in parts)])
+    return Known(rows, faults, by_id=True, is_whole=False)
 
 
 def keyless(main: Database, system: str) -> Known:
@@ -265,6 +291,31 @@ def _same(staging: Staging, table: sa.Table, known: sa.Table = source_records) -
         & (table.c.source_record_id == known.c.source_record_id)
         & (known.c.source_system == staging.system)
     )
+
+
+def has_work(main: Database, staging: Staging) -> bool:
+    """Whether anything was staged or marked."""
+    for table in (staging.records, staging.rejects, staging.marks):
+        (column,) = list(table.columns)[:1]
+        if not main.read(sa.select(column).limit(1)).is_empty():
+            return True
+    return False
+
+
+def ended(main: Database, staging: Staging) -> int:
+    """How many live records this run is to withdraw, or found gone."""
+    marks = staging.marks
+    rows = main.read(sa.select(sa.func.count().label("rows")).where(marks.c.mark.in_(ENDED)))
+    return int(rows.item())
+
+
+def live_records(main: Database, system: str, at_most: int | None) -> int:
+    """How many records of a source are live; no more than `at_most` are counted, if given."""
+    live = sa.select(source_records.c.record_key).where(
+        source_records.c.source_system == system, source_records.c.is_live
+    )
+    few = live.limit(at_most).subquery("few")
+    return int(main.read(sa.select(sa.func.count().label("rows")).select_from(few)).item())
 
 
 def seen_ids(main: Database, staging: Staging) -> pl.DataFrame:

@@ -43,6 +43,9 @@ class Written:
     rejected: int
 
 
+NOTHING = Written(0, 0, 0, 0, 0, 0, 0)
+
+
 def write(
     connection: sa.Connection,
     server: Server,

@@ -38,6 +38,8 @@ class Job:
     first_contact_id: int
     first_load: bool
     lease: Lease
+    since: str | None = None  # it reads what changed since then; None: everything
+    reconciles: bool = True  # it finds the rows that were deleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,14 @@ class KnownRows:
         self._all: Known | None = None
         self._lock = threading.Lock()
 
-    def of(self, partition: Partition) -> Known:
+    def of(self, partition: Partition, record_keys: pl.Series) -> Known:
+        """What is known of a partition's rows, which have these keys."""
         if self._job.first_load:
             return Known.nothing()
         if partition.without_key:
             return staging.keyless(self._main, self._job.system)
+        if partition.since is not None:
+            return staging.known_of(self._main, self._job.system, record_keys)
         if not self._integer_keys:
             return self.all()
         lower = partition.lower if isinstance(partition.lower, int) else None
@@ -87,7 +92,7 @@ class KnownRows:
 
 def run_partition(job: Job, partition: Partition, source: Source, main: Database, known: KnownRows) -> Result:
     raw = identified(source.fetch(partition), job.rules)
-    rows = sort_rows(raw, known.of(partition))
+    rows = sort_rows(raw, known.of(partition, raw["record_key"]))
     cleaned = clean_rows(rows.filter(pl.col("fate") == "clean"), job.region)
     partition = _with_room(job, partition, main, cleaned.height)
     cleaned = cleaned.with_columns(_contact_ids(job, partition))
@@ -284,12 +289,13 @@ def _with_room(job: Job, partition: Partition, main: Database, rows: int) -> Par
 
 
 def mark_gone(job: Job, source: Source, main: Database, known: KnownRows) -> None:
-    """Mark the known rows that the source has no longer, where a partition could not tell: for text keys.
+    """Mark the known rows that the source has no longer, where a partition could not tell: for text keys, and
+    where only what changed was read.
 
     To be called when all partitions are done; what an earlier attempt marked is replaced. A row that was
     new or changed in this run and is gone by now is left to the next run.
     """
-    if job.first_load or source.integer_keys:
+    if job.first_load or not job.reconciles or (job.since is None and source.integer_keys):
         return
     tables = Staging(job.run_id, job.system)
     here = source.keys().select(storable_column(pl.col("source_record_id")))

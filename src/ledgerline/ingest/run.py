@@ -25,13 +25,14 @@ from ledgerline.databases import runs, staging, writing
 from ledgerline.databases.database import Database
 from ledgerline.databases.runs import Lease, Run
 from ledgerline.databases.schema import Staging, contacts, rejects, source_records
-from ledgerline.errors import AccountImbalance, Cancelled, LeaseLost, LedgerlineError
+from ledgerline.errors import AccountImbalance, Cancelled, LeaseLost, LedgerlineError, WithdrawalBreaker
 from ledgerline.ingest.executors import Executor
 from ledgerline.ingest.executors.local import LocalExecutor
 from ledgerline.ingest.golden import make_golden
 from ledgerline.ingest.joining import join_records
 from ledgerline.ingest.memory import return_freed_memory
 from ledgerline.ingest.partitions import Job, KnownRows, mark_gone, staged_keys
+from ledgerline.ingest.scope import Wanted, is_still_wanted, scope
 from ledgerline.sources import Key, Partition, Source
 
 PARTITION_ROWS = 40_000
@@ -43,6 +44,7 @@ class Options:
     region: str
     partition_rows: int = PARTITION_ROWS
     executor: Executor = field(default_factory=LocalExecutor)
+    wanted: Wanted = field(default_factory=Wanted)
 
 
 class Watcher(Protocol):
@@ -75,7 +77,7 @@ def ingest(main: Database, source: Source, options: Options, watcher: Watcher, c
     the run fail, after noting it in the run's row.
     """
     with _leased(main, source.system) as lease:
-        run = _take_up(main, source.system, lease, options) or _open(main, source.system, lease, options)
+        run = _take_up(main, source, lease, options) or _open(main, source, lease, options)
         job = Job(
             run_id=run.id,
             system=source.system,
@@ -84,6 +86,8 @@ def ingest(main: Database, source: Source, options: Options, watcher: Watcher, c
             first_contact_id=run.first_contact_id,
             first_load=run.first_load,
             lease=lease,
+            since=run.since,
+            reconciles=run.reconciles,
         )
         with _noted(main, job):
             _perform(job, main, source, options, _Progress(main, run.id, watcher), cancel)
@@ -98,10 +102,19 @@ def _perform(
     return_freed_memory()
     progress.report("plan", 0, 0, 0)
     partitions = _planned(job, main, source, options)
+    if not partitions and not _always_stages(job.since, reconciles=job.reconciles):
+        _finish(job, main, with_staging=False)
+        progress.report("done", 1, 1, 0)
+        return
     known = KnownRows(job, main, integer_keys=source.integer_keys)
     with progress.beating():
         keys = _stage_all(job, main, source, known, partitions, options, progress, cancel)
         mark_gone(job, source, main, known)
+        _check_breaker(job, main, options.wanted)
+        if _has_nothing_to_write(job, main):
+            counts = _finish(job, main, with_staging=True)
+            progress.report("done", 1, 1, counts["fetched"])
+            return
         _prepare_joins(job, main)
         cancel.check()
         progress.report("match", 0, 1, 0)
@@ -123,28 +136,33 @@ def _leased(main: Database, system: str) -> Iterator[Lease]:
         runs.release(main, lease)
 
 
-def _take_up(main: Database, system: str, lease: Lease, options: Options) -> Run | None:
+def _take_up(main: Database, source: Source, lease: Lease, options: Options) -> Run | None:
     """The run that a dead process left, if it can be gone on with; otherwise it is given up."""
-    left = runs.unfinished(main, system)
+    left = runs.unfinished(main, source.system)
     if left is None:
         return None
     with main.begin() as connection:
         runs.adopt(connection, lease, left.id)
         lease.check(connection)
-        if left.rules == rules_fingerprint(options.region):
+        rules = rules_fingerprint(options.region)
+        if is_still_wanted(left, source, rules, options.wanted):
             return left
-        staging.drop(connection, Staging(left.id, system))
+        staging.drop(connection, Staging(left.id, source.system))
         runs.finish(
             connection,
             left.id,
             "failed",
-            error_code="rules_changed",
-            error_detail="The cleaning rules changed before the run could be resumed; a new one replaces it.",
+            error_code="rules_changed" if left.rules != rules else "replaced",
+            error_detail="What it was to do changed before it could be resumed; a new run replaces it.",
         )
     return None
 
 
-def _open(main: Database, system: str, lease: Lease, options: Options) -> Run:
+def _open(main: Database, source: Source, lease: Lease, options: Options) -> Run:
+    system, rules = source.system, rules_fingerprint(options.region)
+    state = runs.source_state(main, system)
+    known = None if state is None or state.rules != rules else state
+    read = scope(source, known, runs.latest_of(main, system), options.wanted, runs.utc_now())
     with main.begin() as connection:
         highest = connection.execute(sa.select(sa.func.max(contacts.c.id))).scalar()
         is_empty = highest is None and not any(
@@ -159,15 +177,26 @@ def _open(main: Database, system: str, lease: Lease, options: Options) -> Run:
                 "source_system": system,
                 "status": "running",
                 "first_load": is_empty,
-                "rules": rules_fingerprint(options.region),
+                "rules": rules,
+                "layout": source.layout,
+                "since": read.reading.since,
+                "reconciles": read.reconciles,
+                "watermark": read.reading.watermark,
+                "advice": "\n".join(read.reading.advice) or None,
                 "first_contact_id": (highest or 0) + 1,
                 "started_at": runs.utc_now(),
             },
         )
-        staging.create(connection, Staging(run_id, system))
+        if _always_stages(read.reading.since, reconciles=read.reconciles):
+            staging.create(connection, Staging(run_id, system))
     run = runs.get(main, run_id)
     assert run is not None
     return run
+
+
+def _always_stages(since: str | None, *, reconciles: bool) -> bool:
+    """Whether a run needs its staging tables even where no row was changed."""
+    return since is None or reconciles
 
 
 @contextmanager
@@ -202,12 +231,15 @@ def _fail(main: Database, job: Job, code: str, detail: str, hint: str) -> None:
 def _planned(job: Job, main: Database, source: Source, options: Options) -> list[tuple[Partition, bool]]:
     """All partitions of the run, each with whether it is done; planned now unless a dead run did."""
     if not (rows := runs.partitions(main, job.run_id)):
-        planned = list(source.partitions(options.partition_rows))
+        planned = list(source.partitions(options.partition_rows, job.since))
         with main.begin() as connection:
             job.lease.check(connection)
+            if planned and not _always_stages(job.since, reconciles=job.reconciles):
+                staging.create(connection, Staging(job.run_id, job.system))
             runs.plan_partitions(connection, job.run_id, map(_partition_row, planned))
         return [(partition, False) for partition in planned]
-    return [(_partition(row, source.integer_keys), row.fetched is not None) for row in rows]
+    since = job.since
+    return [(_partition(row, source.integer_keys, since), row.fetched is not None) for row in rows]
 
 
 def _partition_row(partition: Partition) -> dict[str, Any]:
@@ -221,7 +253,7 @@ def _partition_row(partition: Partition) -> dict[str, Any]:
     }
 
 
-def _partition(row: Any, integer_keys: bool) -> Partition:
+def _partition(row: Any, integer_keys: bool, since: str | None) -> Partition:
     def key(text: str | None) -> Key | None:
         return int(text) if text is not None and integer_keys else text
 
@@ -232,6 +264,7 @@ def _partition(row: Any, integer_keys: bool) -> Partition:
         lower=key(row.lower_key),
         upper=key(row.upper_key),
         without_key=row.without_key,
+        since=None if row.without_key else since,
     )
 
 
@@ -290,29 +323,66 @@ def _merge_and_write(job: Job, main: Database, progress: _Progress, cancel: Canc
         return _write(job, main, merged)
 
 
+_TOO_FEW_TO_TELL = 10  # in a table of a few rows a share says nothing
+
+
+def _check_breaker(job: Job, main: Database, wanted: Wanted) -> None:
+    """Raises WithdrawalBreaker when so many records would end that the source is likelier to be at fault."""
+    if job.first_load or wanted.accept_withdrawals:
+        return
+    tables = Staging(job.run_id, job.system)
+    ended = staging.ended(main, tables)
+    if ended < _TOO_FEW_TO_TELL:
+        return
+    enough = int(ended / wanted.withdrawal_breaker) + 1 if wanted.withdrawal_breaker else None
+    live = staging.live_records(main, job.system, enough)
+    if ended > wanted.withdrawal_breaker * live:
+        raise WithdrawalBreaker(
+            f"{ended:,} of {live:,} live records are no longer active in the source, or no longer there: more"
+            f" than the {wanted.withdrawal_breaker:.0%} that WITHDRAWAL_BREAKER allows. Nothing was written.",
+            hint="See whether the source is whole, and INVOICE_TABLE and INVOICE_ACTIVE are right. If so:"
+            " ledgerline ingest --accept-withdrawals",
+        )
+
+
+def _has_nothing_to_write(job: Job, main: Database) -> bool:
+    """Whether every row that was read is as it was."""
+    return not job.first_load and not staging.has_work(main, Staging(job.run_id, job.system))
+
+
 def _write(job: Job, main: Database, merged: Callable[[], None]) -> dict[str, int]:
     """The writing transaction: contacts, their records, rejects, the account and the run's end.
 
     `merged` returns when the golden contacts are staged.
     """
     tables = Staging(job.run_id, job.system)
+    first = job.first_contact_id
     with main.begin() as connection:
         job.lease.check(connection)
         written = writing.write(
-            connection,
-            main.server,
-            tables,
-            job.run_id,
-            job.first_contact_id,
-            merged,
-            first_load=job.first_load,
+            connection, main.server, tables, job.run_id, first, merged, first_load=job.first_load
         )
-        counts = account(runs.receipt_totals(connection, job.run_id), written)
-        runs.remember_source(connection, job.system, job.rules, job.run_id)
-        runs.finish(connection, job.run_id, "succeeded", **counts)
+        counts = _end(job, connection, written)
         staging.drop(connection, tables)
     with main.connect() as connection:
         main.server.analyze(connection, writing.TABLES if job.first_load else ())
+    return counts
+
+
+def _finish(job: Job, main: Database, *, with_staging: bool) -> dict[str, int]:
+    """End a run that changes nothing but how far the source has been read."""
+    with main.begin() as connection:
+        job.lease.check(connection)
+        counts = _end(job, connection, writing.NOTHING)
+        if with_staging:
+            staging.drop(connection, Staging(job.run_id, job.system))
+    return counts
+
+
+def _end(job: Job, connection: sa.Connection, written: writing.Written) -> dict[str, int]:
+    counts = account(runs.receipt_totals(connection, job.run_id), written)
+    runs.remember_source(connection, job.system, job.run_id)
+    runs.finish(connection, job.run_id, "succeeded", **counts)
     return counts
 
 

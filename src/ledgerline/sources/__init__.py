@@ -24,6 +24,16 @@ class Partition:
     lower: Key | None = None  # None: from the first
     upper: Key | None = None
     without_key: bool = False
+    since: str | None = None  # a watermark: only the rows that changed since then; None: all
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a run that begins now is to read, and how far the source has been read when it is done."""
+
+    since: str | None  # None: everything
+    watermark: str
+    advice: tuple[str, ...] = ()  # what would make the next run quicker or safer
 
 
 class Source(Protocol):
@@ -35,8 +45,19 @@ class Source(Protocol):
     integer_keys: bool
     """Whether every key is an integer, so that a range of keys is a range of `record_key` too."""
 
-    def partitions(self, rows: int) -> Iterator[Partition]:
+    unique_keys: bool
+    """Whether the source itself lets no two rows have one key."""
+
+    layout: str
+    """A fingerprint of where the rows are and how they are read; a watermark of another is worth nothing."""
+
+    def begin(self, watermark: str | None) -> Reading:
+        """What to read now, where it was read as far as `watermark` before; asked before anything is read."""
+
+    def partitions(self, rows: int, since: str | None = None) -> Iterator[Partition]:
         """All rows, cut into ranges of about so many. Cheap statements, one range at a time.
+
+        `since`: only the rows that changed since then, and all those without a key.
 
         The ranges leave no gap: the first has no lower bound, the last no upper one, and the rows without a
         key follow, also where there are none now. So a row that comes late is in one of them, and so is

@@ -6,9 +6,14 @@ read-only sessions with lock and statement timeouts; nothing waits in it while w
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -16,14 +21,28 @@ import sqlalchemy as sa
 
 from ledgerline.contacts.model import RAW
 from ledgerline.databases.database import Database
+from ledgerline.databases.engines import ChangeKind, Server
 from ledgerline.errors import ColumnMissing, TableMissing
 from ledgerline.settings import InvoiceTable, TableName
-from ledgerline.sources import Key, Partition
+from ledgerline.sources import Key, Partition, Reading
+from ledgerline.sources.changes import Described, Tracked, tracked
+from ledgerline.sources.watermark import (
+    Clock,
+    Mark,
+    Watermark,
+    certain_until,
+    moment,
+    time_mark,
+    version_mark,
+    went_back,
+)
 from ledgerline.url import Engine
 
 SYSTEM = "INVOICE"
 _SCHEMALESS = {Engine.SQLITE, Engine.MYSQL}
-_COMPANIES_IN_MEMORY = 2_000_000  # about 60 bytes each; beyond it the server joins them
+_CONTACTS, _CUSTOMERS = "contacts", "customers"
+# Seconds to wait for open transactions to end: with a watermark to fall back on, and without.
+_PATIENCE, _FIRST_PATIENCE, _GLANCE = 0.25, 2.0, 0.02
 
 
 class InvoiceSource:
@@ -34,16 +53,22 @@ class InvoiceSource:
     def __init__(self, database: Database, layout: InvoiceTable) -> None:
         self._database = database
         self._layout = layout
-        self._table = self._described(layout.table)
+        contacts = self._described(layout.table)
+        self._table = contacts.table
         self._id = self._column("id")
         self._customers = self._find_customers()
+        self._tracked = tracked(database.server, contacts, layout.updated_column)
+        self.unique_keys = contacts.is_unique(self._id.name)
+        self._may_lack_keys = self._id.name in contacts.nullable
+        self.layout = self._fingerprint()
         self.integer_keys = self._has_integer_keys()  # the first rows read: all tables are described by now
         self._companies: pl.DataFrame | None = None
-        self._companies_lock = threading.Lock()
+        self._lock = threading.Lock()
+        self._renamed: dict[str, bool] = {}  # watermark → whether a customer changed since
 
     # -- what is there -------------------------------------------------------------------------
 
-    def _described(self, name: TableName) -> sa.TableClause:
+    def _described(self, name: TableName) -> Described:
         schema = None if self._database.url.engine in _SCHEMALESS else name.schema
         if not self._database.has_table(name.name, schema):
             raise TableMissing(
@@ -51,7 +76,9 @@ class InvoiceSource:
                 hint="Set INVOICE_TABLE to where the contacts are, and check the login's rights on it.",
             )
         columns = self._database.columns(name.name, schema)
-        return sa.table(name.name, *[sa.column(c, d["type"]) for c, d in columns.items()], schema=schema)
+        table = sa.table(name.name, *[sa.column(c, d["type"]) for c, d in columns.items()], schema=schema)
+        nullable = frozenset(name for name, told in columns.items() if told["nullable"])
+        return Described(table, nullable, tuple(self._database.indexes(name.name, schema)))
 
     def _column(self, role: str) -> sa.ColumnElement[Any]:
         name = self._layout.columns[role]
@@ -66,42 +93,184 @@ class InvoiceSource:
         other = sa.select(sa.literal(1)).where(sa.func.typeof(self._id).not_in(["integer", "null"])).limit(1)
         return self._database.read(other.select_from(self._table)).is_empty()
 
-    def _find_customers(self) -> sa.Subquery | None:
-        """Customer id and company name, one row an id, or None where there is no such table."""
+    def _find_customers(self) -> _Customers | None:
+        """The table of company names, or None where there is none."""
         wanted = self._layout.customers
         try:
-            table = self._described(wanted.table)
+            described = self._described(wanted.table)
         except TableMissing:
             if wanted.required:
                 raise
             return None
-        customer_id = _find(table, wanted.id_column, "INVOICE_CUSTOMERS_COLUMNS (id=…)")
-        name = _find(table, *wanted.name_columns, setting="INVOICE_CUSTOMERS_COLUMNS (name=…)")
-        text = self._database.server.as_text
-        return (
-            sa.select(text(customer_id).label("customer_id"), text(name).label("company"))
-            .where(customer_id.is_not(None))
-            .subquery("customers")
+        customer_id = _find(described.table, wanted.id_column, "INVOICE_CUSTOMERS_COLUMNS (id=…)")
+        name = _find(described.table, *wanted.name_columns, setting="INVOICE_CUSTOMERS_COLUMNS (name=…)")
+        return _Customers(customer_id, name, tracked(self._database.server, described, None))
+
+    def _fingerprint(self) -> str:
+        """Of the place, the mapping and the update columns."""
+        url, customers = self._database.url, self._customers
+        parts = [
+            [url.engine.value, url.host, url.instance, url.effective_port, url.database, url.schema],
+            [self._layout.table.render(), sorted(self._layout.columns.items()), self._layout.active],
+            _told(self._tracked),
+            self._layout.customers.table.render(),
+            [] if customers is None else [customers.id.name, customers.name.name, *_told(customers.tracked)],
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+    # -- what changed ----------------------------------------------------------------------------
+
+    def begin(self, watermark: str | None) -> Reading:
+        before = Watermark.parse(watermark)
+        first = self._clock()
+        newest = {table: self._newest(column, first) for table, column in self._columns().items()}
+        last = self._settled(first, _FIRST_PATIENCE if before is None else _PATIENCE)
+        until = certain_until(first, last, before)
+        marks = {
+            table: version_mark(first)
+            if column.kind is ChangeKind.VERSION
+            else time_mark(last, until, newest[table], None if before is None else before.marks.get(table))
+            for table, column in self._columns().items()
+        }
+        if self._customers is not None and self._customers.tracked is None:
+            marks[_CUSTOMERS] = Mark(self._names_fingerprint())
+        reached = Watermark(first.utc, first.open or frozenset(), marks).text()
+        since = watermark if before is not None and self._can_go_on(first, before, marks) else None
+        return Reading(since, reached, tuple(self._advice(marks)))
+
+    def _columns(self) -> dict[str, Tracked]:
+        """The tables that tell when a row was changed."""
+        customers = self._customers.tracked if self._customers is not None else None
+        both = {_CONTACTS: self._tracked, _CUSTOMERS: customers}
+        return {table: column for table, column in both.items() if column is not None}
+
+    def _clock(self) -> Clock:
+        return Clock.of(self._texts(self._database.server.clock()).row(0, named=True))
+
+    def _settled(self, first: Clock, patience: float) -> Clock:
+        """The clock when all has ended that was open at first, or as it is after some seconds."""
+        end = time.monotonic() + patience
+        while not (last := self._clock()).is_quiet_since(first.open) and time.monotonic() < end:
+            time.sleep(_GLANCE)
+        return last
+
+    def _newest(self, tracked: Tracked, clock: Clock) -> datetime | None:
+        """The newest time of a row, but for those that lie far ahead: mistyped, or meant as never."""
+        if tracked.kind is ChangeKind.VERSION:
+            return None
+        server = self._database.server
+        ahead = server.instant(tracked.column, max(clock.utc, clock.local) + timedelta(days=1))
+        newest = sa.select(
+            server.as_text(sa.func.max(tracked.column, type_=tracked.column.type)).label("newest")
         )
+        rows = newest.select_from(tracked.described.table).where(tracked.column < ahead)
+        return moment(_scalar(self._texts(rows)))
+
+    def _can_go_on(self, clock: Clock, before: Watermark, marks: Mapping[str, Mark]) -> bool:
+        if self._tracked is None or set(before.marks) != set(marks):
+            return False
+        names = None if _CUSTOMERS in self._columns() else _CUSTOMERS
+        if names is not None and before.marks.get(names) != marks.get(names):
+            return False
+        known = [before.marks[table] for table in self._columns()]
+        return all(mark.base is not None and not went_back(clock, mark) for mark in known)
+
+    def _advice(self, marks: Mapping[str, Mark]) -> Iterator[str]:
+        for table, column in self._columns().items():
+            if advice := column.advice():
+                yield advice
+            if marks[table].base is None:
+                yield (
+                    f"How far {column.column.name} can be trusted is not known: a transaction stays open, the"
+                    f" database is a copy that is only read, or {column.name} has no value there yet."
+                    " The next run reads everything again."
+                )
+
+    def _names_fingerprint(self) -> str:
+        """Of all company names, where no column tells which of them changed."""
+        names = self._company_names().sort("customer_id").write_csv()
+        return hashlib.sha256(names.encode()).hexdigest()[:32]
+
+    def _changed(self, since: str) -> sa.ColumnElement[bool]:
+        """That a row changed, or its company did; of rows that share a key, that any of them did."""
+        watermark = Watermark.parse(since)
+        assert watermark is not None and self._tracked is not None
+        is_renamed = self._is_renamed(since, watermark)
+        table = self._table if self.unique_keys and not is_renamed else self._table.alias("changed")
+        mark = watermark.marks[_CONTACTS]
+        own = self._tracked.changed(self._database.server, mark, self._layout.overlap, table)
+        if table is self._table:
+            return own
+        keys = sa.select(table.c[self._id.name])
+        if not is_renamed:
+            return self._id.in_(keys.where(own))
+        customer_id = table.c[self._column("customer_id").name]
+        of_renamed = self._of_customers(customer_id, self._renamed_customers(watermark))
+        return self._id.in_(sa.union(keys.where(own), keys.where(of_renamed)))
+
+    def _is_renamed(self, since: str, watermark: Watermark) -> bool:
+        """Whether any customer changed; asked once."""
+        with self._lock:
+            if since not in self._renamed:
+                customers = self._customers
+                found = customers is not None and customers.tracked is not None
+                if found:
+                    one = self._renamed_customers(watermark).limit(1)
+                    found = not self._database.read(one).is_empty()
+                self._renamed[since] = found
+            return self._renamed[since]
+
+    def _renamed_customers(self, watermark: Watermark) -> sa.Select[Any]:
+        assert self._customers is not None and self._customers.tracked is not None
+        tracked = self._customers.tracked
+        table = tracked.described.table
+        mark = watermark.marks[_CUSTOMERS]
+        changed = tracked.changed(self._database.server, mark, self._layout.overlap, table)
+        return sa.select(self._customers.id.label("customer_id")).where(changed)
+
+    def _of_customers(
+        self, customer_id: sa.ColumnElement[Any], customers: sa.Select[Any]
+    ) -> sa.ColumnElement[bool]:
+        """That the customer of a contact is among these; compared as text where their types differ."""
+        assert self._customers is not None
+        if self._customers.is_like(customer_id):
+            return customer_id.in_(customers)
+        text = self._database.server.as_text
+        (column,) = customers.selected_columns
+        return text(customer_id).in_(customers.with_only_columns(text(column)))
 
     # -- ranges ----------------------------------------------------------------------------------
 
-    def partitions(self, rows: int) -> Iterator[Partition]:
+    def partitions(self, rows: int, since: str | None = None) -> Iterator[Partition]:
+        """See `Source.partitions`. Of few changed rows there is one range, without any question of order."""
         number, offset = 0, 0
+        changed = [] if since is None else [self._changed(since)]
+        left = self._count(self._id.is_not(None), *changed) if changed else None
         lower: Key | None = None
-        while (upper := self._key_after(lower, rows)) not in (None, lower):
-            yield Partition(number, offset, rows, lower, upper)
+        while (left is None or left > rows) and (upper := self._key_after(lower, rows, changed)) not in (
+            None,
+            lower,
+        ):
+            yield Partition(number, offset, rows, lower, upper, since=since)
             number, offset, lower = number + 1, offset + rows, upper
-        left = self._count(*self._within(lower, None))
-        yield Partition(number, offset, left, lower)
-        yield Partition(number + 1, offset + left, self._count(self._id.is_(None)), without_key=True)
+            left = None if left is None else left - rows
+        if left is None:
+            left = self._count(*self._within(lower, None))
+        if since is None or left > 0 or number > 0:
+            yield Partition(number, offset, max(left, 0), lower, since=since)
+            number, offset = number + 1, offset + max(left, 0)
+        if since is None or self._may_lack_keys:
+            yield Partition(number, offset, self._count(self._id.is_(None)), without_key=True)
 
-    def _key_after(self, lower: Key | None, rows: int) -> Key | None:
+    def _key_after(
+        self, lower: Key | None, rows: int, changed: Sequence[sa.ColumnElement[bool]]
+    ) -> Key | None:
         """The key of the last of the next `rows` rows, or None when there are not so many.
 
         A key that does not come out as it is stored is no bound; what is left is then one range.
         """
-        step = sa.select(self._key().label("key")).select_from(self._table).where(*self._within(lower, None))
+        step = sa.select(self._key().label("key")).select_from(self._table)
+        step = step.where(*self._within(lower, None), *changed)
         key: Key | None = _scalar(self._database.read(step.order_by(self._id).offset(rows - 1).limit(1)))
         return None if isinstance(key, str) and re.search("[\\0\ufffd]", key) else key
 
@@ -142,11 +311,13 @@ class InvoiceSource:
             text(_find(self._table, column, "INVOICE_ACTIVE")).label(f"active_{number}")
             for number, (column, _) in enumerate(self._layout.active)
         ]
-        wanted = (
+        wanted: list[sa.ColumnElement[bool]] = (
             [self._id.is_(None)] if partition.without_key else self._within(partition.lower, partition.upper)
         )
+        if partition.since is not None:
+            wanted.append(self._changed(partition.since))
         query = sa.select(*columns).select_from(self._table).where(*wanted)
-        frame = self._with_company(self._texts(query))
+        frame = self._with_company(self._texts(query), partition, wanted)
         return frame.with_columns(_is_active(self._layout.active)).select(
             pl.col(name).cast(dtype) for name, dtype in RAW.items()
         )
@@ -155,28 +326,67 @@ class InvoiceSource:
         """Columns of text; one without any value has no type of its own."""
         return self._database.read(query).select(pl.all().cast(pl.String))
 
-    def _with_company(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def _with_company(
+        self, frame: pl.DataFrame, partition: Partition, wanted: Sequence[sa.ColumnElement[bool]]
+    ) -> pl.DataFrame:
         if self._customers is None:
             return frame.with_columns(company=pl.lit(None, pl.String))
-        companies = self._company_names()
+        few = partition.since is not None and self._companies is None
+        companies = self._companies_of(wanted) if few else self._company_names()
         if companies.schema["customer_id"] == pl.Int64:
             frame = frame.with_columns(_as_integer("customer_id"))
         return frame.join(companies, on="customer_id", how="left")
 
     def _company_names(self) -> pl.DataFrame:
         """Read once and joined here: a server would hash the whole table anew for each range."""
-        with self._companies_lock:
+        with self._lock:
             if self._companies is None:
                 assert self._customers is not None
-                names = self._texts(sa.select(self._customers))
-                names = names.sort("customer_id", "company").unique("customer_id", keep="first")
-                numbered = names.with_columns(_as_integer("customer_id"))
-                # A join on integers costs a quarter of one on text.
-                self._companies = names if numbered["customer_id"].has_nulls() else numbered
+                self._companies = self._names(self._customers.query(self._database.server))
             return self._companies
+
+    def _companies_of(self, wanted: Sequence[sa.ColumnElement[bool]]) -> pl.DataFrame:
+        """The names of the customers of these rows alone."""
+        assert self._customers is not None
+        customer_id = self._column("customer_id")
+        of_rows = sa.select(customer_id).select_from(self._table).where(*wanted)
+        query = self._customers.query(self._database.server)
+        if not self._customers.is_like(customer_id):
+            return self._company_names()
+        return self._names(query.where(self._customers.id.in_(of_rows)))
+
+    def _names(self, query: sa.Select[Any]) -> pl.DataFrame:
+        """[customer_id, company], one row a customer."""
+        names = self._texts(query).sort("customer_id", "company").unique("customer_id", keep="first")
+        numbered = names.with_columns(_as_integer("customer_id"))
+        # A join on integers costs a quarter of one on text.
+        return names if numbered["customer_id"].has_nulls() else numbered
 
     def close(self) -> None:
         self._database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Customers:
+    """The table of company names."""
+
+    id: sa.ColumnElement[Any]
+    name: sa.ColumnElement[Any]
+    tracked: Tracked | None
+
+    def query(self, server: Server) -> sa.Select[Any]:
+        text = server.as_text
+        columns = text(self.id).label("customer_id"), text(self.name).label("company")
+        return sa.select(*columns).where(self.id.is_not(None))
+
+    def is_like(self, customer_id: sa.ColumnElement[Any]) -> bool:
+        """Whether a contact's customer can be compared with the id as they are."""
+        kinds = (sa.Integer, sa.String)
+        return any(isinstance(self.id.type, k) and isinstance(customer_id.type, k) for k in kinds)
+
+
+def _told(tracked: Tracked | None) -> list[str]:
+    return [] if tracked is None else [tracked.column.name, tracked.kind.value]
 
 
 def _as_integer(name: str) -> pl.Expr:

@@ -6,7 +6,9 @@ The one thing here that writes is for databases that Ledgerline makes itself, to
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
+import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
 
@@ -18,6 +20,9 @@ from ledgerline.sources.sample import customers, generate
 from ledgerline.url import Engine
 
 _Moment = sa.DateTime().with_variant(mssql.DATETIME2(7), "mssql")  # type: ignore[no-untyped-call]
+
+
+_FOUNDED = datetime(2018, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 
 
 def write_sample(
@@ -39,13 +44,18 @@ def write_sample(
         if schema is not None and schema not in sa.inspect(connection).get_schema_names():
             connection.execute(sa.schema.CreateSchema(schema))
         contacts.metadata.create_all(connection)
-    with database.begin([(companies, customers(rows, seed))]):
+    named = customers(rows, seed).with_columns(updated_at=pl.lit(_FOUNDED))
+    with database.begin([(companies, named)]):
         pass
     done = 0
     for batch in generate(rows, seed):
         with database.begin([(contacts, batch.contacts), (truth, batch.truth)]):
             done += batch.contacts.height
         progress(done)
+    with database.begin() as connection:
+        for table in (contacts, companies):
+            for statement in _keep_update_times(table, database):
+                connection.exec_driver_sql(statement)
     with database.connect() as connection:
         database.server.analyze(connection, [contacts, companies, truth])
 
@@ -73,6 +83,7 @@ def _tables(schema: str | None, layout: InvoiceTable) -> tuple[sa.Table, sa.Tabl
         metadata,
         sa.Column("customerid", BigInt, primary_key=True, autoincrement=False),
         sa.Column("customer_name", sa.Unicode(300)),
+        sa.Column("updated_at", _Moment, index=True),
         mysql_charset="utf8mb4",
     )
     truth = sa.Table(
@@ -82,3 +93,32 @@ def _tables(schema: str | None, layout: InvoiceTable) -> tuple[sa.Table, sa.Tabl
         sa.Column("personid", BigInt, nullable=False),
     )
     return contacts, companies, truth
+
+
+# {table}, its {key}, and a {name} for what is made. Statements have a blank line between them.
+_ON_UPDATE = {
+    Engine.SQLITE: """CREATE TRIGGER {name} AFTER UPDATE ON {table} BEGIN
+        UPDATE {table} SET updated_at = strftime('%Y-%m-%d %H:%M:%f', 'now') WHERE {key} = NEW.{key}; END""",
+    Engine.MYSQL: """CREATE TRIGGER {name} BEFORE UPDATE ON {table} FOR EACH ROW
+        SET NEW.updated_at = UTC_TIMESTAMP(6)""",
+    Engine.POSTGRESQL: """CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN NEW.updated_at := timezone('UTC', now()); RETURN NEW; END $$
+
+        CREATE TRIGGER updated BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()""",
+    Engine.SQLSERVER: """CREATE TRIGGER {name} ON {table} AFTER UPDATE AS
+        UPDATE kept SET updated_at = SYSUTCDATETIME()
+        FROM {table} AS kept JOIN inserted ON inserted.{key} = kept.{key}""",
+}
+
+
+def _keep_update_times(table: sa.Table, database: Database) -> list[str]:
+    """Statements after which a row that is updated gets the time of that, whoever updates it."""
+    quote = database.server.dialect.identifier_preparer
+    name = quote.quote(f"{table.name}_updated")
+    (key,) = table.primary_key
+    given = {
+        "table": quote.format_table(table),
+        "key": quote.quote(key.name),
+        "name": f"{quote.quote(table.schema)}.{name}" if table.schema else name,
+    }
+    return [part.format(**given) for part in _ON_UPDATE[database.url.engine].split("\n\n")]

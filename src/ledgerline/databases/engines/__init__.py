@@ -7,9 +7,11 @@ connect, how rows come out as Arrow and go in in bulk, what its errors mean.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 import polars as pl
@@ -28,6 +30,14 @@ class Limits:
     connections: int = 10
     acquire_ms: int = 60_000
     statement_ms: int = 60_000
+
+
+class ChangeKind(StrEnum):
+    """How a column tells that its row was changed."""
+
+    VERSION = "version"  # by a counter of the whole database
+    TIME = "time"
+    DAY = "day"
 
 
 class Reader(Protocol):
@@ -65,6 +75,27 @@ class Server(Protocol):
 
     def as_text(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """The column read as text, whatever its type, so that no value can fail the reading."""
+
+    def change_kind(self, column: sa.ColumnElement[Any]) -> ChangeKind | None:
+        """How this column can tell that a row was changed; None: it cannot."""
+
+    def clock(self) -> sa.Select[Any]:
+        """One row of text: what time it is on the server, and who may still commit something older.
+
+        utc      its time, ISO 8601
+        local    the same in the server's own time zone
+        version  the counter below which every change is committed; null: there is none, or it cannot be told
+        open     names of the transactions that are open, with blanks between them; null: it does not tell
+        """
+
+    def instant(self, column: sa.ColumnElement[Any], moment: datetime) -> sa.ColumnElement[Any]:
+        """A moment (UTC or local, as the column is) as a value that the column is compared with."""
+
+    def changed_since(self, column: sa.ColumnElement[Any], bound: datetime | str) -> sa.ColumnElement[bool]:
+        """That the column is at the bound or behind it: a moment, or a counter as `clock` tells it.
+
+        A value of which it cannot be said counts as behind. An index on the column serves it.
+        """
 
     def explain(self, error: Exception, url: DatabaseUrl) -> LedgerlineError:
         """What a driver's error means, without its text's secrets; what nobody knows is a DatabaseError."""
@@ -114,6 +145,21 @@ def without_secondary_indexes(connection: sa.Connection, tables: Sequence[sa.Tab
     yield
     for index in indexes:
         index.create(connection)
+
+
+def time_kind(column: sa.ColumnElement[Any]) -> ChangeKind | None:
+    """`Server.change_kind` of the types that every server has."""
+    if isinstance(column.type, sa.DateTime):
+        return ChangeKind.TIME
+    return ChangeKind.DAY if isinstance(column.type, sa.Date) else None
+
+
+def texts(columns: Mapping[str, str]) -> sa.Select[Any]:
+    """One row of text: name → the server's own expression."""
+    given: list[sa.ColumnElement[Any]] = [
+        sa.literal_column(sql, sa.String).label(name) for name, sql in columns.items()
+    ]
+    return sa.select(*given)
 
 
 def decode(values: pl.Series) -> pl.Series:

@@ -10,6 +10,7 @@ import math
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
@@ -20,7 +21,15 @@ from pymysql.cursors import SSCursor
 from sqlalchemy.dialects import mysql
 from sqlalchemy.sql.sqltypes import _Binary
 
-from ledgerline.databases.engines import Limits, Load, decoded, without_secondary_indexes
+from ledgerline.databases.engines import (
+    ChangeKind,
+    Limits,
+    Load,
+    decoded,
+    texts,
+    time_kind,
+    without_secondary_indexes,
+)
 from ledgerline.errors import (
     ColumnMissing,
     DatabaseError,
@@ -265,6 +274,28 @@ class MySQL:
             if isinstance(column.type, kinds):
                 return text(column)
         return sa.cast(column, sa.CHAR)
+
+    def change_kind(self, column: sa.ColumnElement[Any]) -> ChangeKind | None:
+        return time_kind(column)
+
+    def clock(self) -> sa.Select[Any]:
+        now = "UTC_TIMESTAMP(6)"
+        local = f"CONVERT_TZ({now}, '+00:00', @@GLOBAL.time_zone)"  # null where the zone is not installed
+        given = {
+            "utc": f"CAST({now} AS CHAR)",
+            "local": f"CAST(COALESCE({local}, {now}) AS CHAR)",
+            "version": "CAST(NULL AS CHAR)",
+            "open": "CAST(NULL AS CHAR)",  # told only to who may see other users' sessions
+        }
+        return texts(given)
+
+    def instant(self, column: sa.ColumnElement[Any], moment: datetime) -> sa.ColumnElement[Any]:  # noqa: ARG002
+        text = moment.isoformat(" ", "microseconds")
+        return sa.cast(sa.literal(text, sa.String()), mysql.DATETIME(fsp=6))
+
+    def changed_since(self, column: sa.ColumnElement[Any], bound: datetime | str) -> sa.ColumnElement[bool]:
+        assert isinstance(bound, datetime)
+        return column >= self.instant(column, bound)
 
     def explain(self, error: Exception, url: DatabaseUrl) -> LedgerlineError:
         if isinstance(error, LedgerlineError):

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import adbc_driver_manager as adbc
@@ -15,7 +16,15 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from ledgerline.databases.engines import Limits, Load, slices, without_secondary_indexes
+from ledgerline.databases.engines import (
+    ChangeKind,
+    Limits,
+    Load,
+    slices,
+    texts,
+    time_kind,
+    without_secondary_indexes,
+)
 from ledgerline.databases.engines.arrow import ArrowConnection
 from ledgerline.errors import (
     ColumnMissing,
@@ -56,6 +65,18 @@ _SET_BASED = (
     "SELECT set_config('lock_timeout', current_setting('statement_timeout'), true), "
     "set_config('statement_timeout', '0', true)"
 )
+
+
+# The server's own time zone (a session of ours is in UTC), and the open transactions: those of this database
+# by their virtual numbers, which they have from their first statement on and which any login may see; and all
+# that have changed something by now, among them the prepared ones and, on a standby, those of its primary.
+_LOCAL = "timezone((SELECT reset_val FROM pg_settings WHERE name = 'TimeZone'), clock_timestamp())"
+_OPEN = """concat_ws(' ',
+    (SELECT string_agg(held.virtualtransaction, ' ')
+       FROM pg_locks AS held JOIN pg_stat_activity AS session ON session.pid = held.pid
+      WHERE held.locktype = 'virtualxid' AND held.mode = 'ExclusiveLock' AND held.pid <> pg_backend_pid()
+        AND session.datname = current_database() AND session.usesysid IS NOT NULL),
+    (SELECT string_agg(CAST(xid AS text), ' ') FROM txid_snapshot_xip(txid_current_snapshot()) AS xid))"""
 
 
 def _libpq(url: DatabaseUrl) -> dict[str, str]:
@@ -142,6 +163,27 @@ class PostgreSQL:
 
     def as_text(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         return sa.cast(column, sa.Text)
+
+    def change_kind(self, column: sa.ColumnElement[Any]) -> ChangeKind | None:
+        return time_kind(column)
+
+    def clock(self) -> sa.Select[Any]:
+        given = {
+            "utc": "CAST(timezone('UTC', clock_timestamp()) AS text)",
+            "local": f"CAST({_LOCAL} AS text)",
+            "version": "CAST(NULL AS text)",
+            "open": _OPEN,
+        }
+        return texts(given)
+
+    def instant(self, column: sa.ColumnElement[Any], moment: datetime) -> sa.ColumnElement[Any]:
+        kind = sa.TIMESTAMP(timezone=bool(getattr(column.type, "timezone", False)))
+        zone = "+00" if kind.timezone else ""
+        return sa.cast(sa.literal(moment.isoformat(" ", "microseconds") + zone, sa.String()), kind)
+
+    def changed_since(self, column: sa.ColumnElement[Any], bound: datetime | str) -> sa.ColumnElement[bool]:
+        assert isinstance(bound, datetime)
+        return column >= self.instant(column, bound)
 
     def explain(self, error: Exception, url: DatabaseUrl) -> LedgerlineError:
         if isinstance(error, LedgerlineError):

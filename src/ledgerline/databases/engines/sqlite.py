@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,7 +26,14 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from ledgerline.databases.engines import Limits, Load, decoded, without_secondary_indexes
+from ledgerline.databases.engines import (
+    ChangeKind,
+    Limits,
+    Load,
+    decoded,
+    time_kind,
+    without_secondary_indexes,
+)
 from ledgerline.databases.engines.arrow import ArrowConnection
 from ledgerline.errors import (
     ColumnMissing,
@@ -172,6 +180,26 @@ class SQLite:
     def as_text(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         # As bytes: SQLite keeps any bytes as text, and only the bytes come out whole.
         return sa.cast(column, sa.LargeBinary)
+
+    def change_kind(self, column: sa.ColumnElement[Any]) -> ChangeKind | None:
+        return ChangeKind.TIME if isinstance(column.type, sa.String) else time_kind(column)
+
+    def clock(self) -> sa.Select[Any]:
+        now = [sa.func.strftime("%Y-%m-%d %H:%M:%f", "now", *zone) for zone in ((), ("localtime",))]
+        unknown = sa.literal(None, sa.String)
+        return sa.select(
+            now[0].label("utc"), now[1].label("local"), unknown.label("version"), unknown.label("open")
+        )
+
+    def instant(self, column: sa.ColumnElement[Any], moment: datetime) -> sa.ColumnElement[Any]:  # noqa: ARG002
+        # With a blank, which sorts before a T: of a day that is written with one, all is behind the bound.
+        return sa.literal(moment.isoformat(" ", "microseconds"), sa.Unicode())
+
+    def changed_since(self, column: sa.ColumnElement[Any], bound: datetime | str) -> sa.ColumnElement[bool]:
+        # Numbers sort before all text, and days such as 01/12/2026 before the years: who knows when that is.
+        assert isinstance(bound, datetime)
+        value = sa.type_coerce(column, sa.Unicode())
+        return (value >= self.instant(column, bound)) | (value < sa.literal("1-", sa.Unicode()))
 
     def explain(self, error: Exception, url: DatabaseUrl) -> LedgerlineError:
         if isinstance(error, LedgerlineError):

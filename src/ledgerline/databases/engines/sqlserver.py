@@ -15,6 +15,7 @@ import math
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from typing import Any, Final, cast
 from weakref import WeakSet
 
@@ -23,7 +24,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
 from sqlalchemy.sql.sqltypes import _Binary
 
-from ledgerline.databases.engines import Limits, Load, without_secondary_indexes
+from ledgerline.databases.engines import ChangeKind, Limits, Load, texts, time_kind, without_secondary_indexes
 from ledgerline.databases.engines.sqlserver_errors import explain
 from ledgerline.errors import ConnectionStringError, DriverMissing, LedgerlineError
 from ledgerline.url import DatabaseUrl, Encrypt, Engine
@@ -238,6 +239,18 @@ _TEXTS: Final[
 )
 
 
+# -- what changed --------------------------------------------------------------------------------------
+
+# On a copy that is only read, nothing tells which transactions of its original are open.
+_CLOCK: Final = {
+    "utc": "CONVERT(varchar(33), SYSUTCDATETIME(), 126)",
+    "local": "CONVERT(varchar(33), SYSDATETIME(), 126)",
+    "version": "CASE WHEN DATABASEPROPERTYEX(DB_NAME(), 'Updateability') = 'READ_WRITE'"
+    " THEN CONVERT(varchar(18), MIN_ACTIVE_ROWVERSION(), 1) END",
+    "open": "CAST(NULL AS varchar(1))",
+}
+
+
 # -- loading -------------------------------------------------------------------------------------------
 
 
@@ -361,6 +374,27 @@ class SQLServer:
 
     def as_text(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         return _as_text(column)
+
+    def change_kind(self, column: sa.ColumnElement[Any]) -> ChangeKind | None:
+        # `timestamp` is the old name of rowversion, and no time.
+        return ChangeKind.VERSION if isinstance(column.type, mssql.TIMESTAMP) else time_kind(column)
+
+    def clock(self) -> sa.Select[Any]:
+        return texts(_CLOCK)
+
+    def instant(self, column: sa.ColumnElement[Any], moment: datetime) -> sa.ColumnElement[Any]:  # noqa: ARG002
+        # To all seven digits; beside a datetimeoffset it is taken as UTC.
+        text = moment.isoformat("T", "microseconds") + "0"
+        return sa.cast(sa.literal(text, sa.String()), mssql.DATETIME2(7))  # type: ignore[no-untyped-call]
+
+    def changed_since(self, column: sa.ColumnElement[Any], bound: datetime | str) -> sa.ColumnElement[bool]:
+        if isinstance(bound, datetime):
+            return column >= self.instant(column, bound)
+        # A rowversion is compared as the binary that it is.
+        counter = sa.func.convert(
+            sa.literal_column("binary(8)"), sa.literal(bound, sa.String()), sa.literal_column("1")
+        )
+        return sa.type_coerce(column, sa.String()) >= sa.type_coerce(counter, sa.String())
 
     def explain(self, error: Exception, url: DatabaseUrl) -> LedgerlineError:
         return explain(error, url)

@@ -1,0 +1,271 @@
+"""Runs that read only what changed: nothing is lost, whoever commits when, and nothing more is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects import mssql
+from tests.house import Installation, contact
+
+from ledgerline.databases.runs import Run
+from ledgerline.errors import SettingsError, WithdrawalBreaker
+from ledgerline.ingest.scope import Wanted
+
+MOMENT = sa.DateTime().with_variant(mssql.DATETIME2(7), "mssql")  # type: ignore[no-untyped-call]
+LONG_AGO = datetime.fromisoformat("2020-01-01 12:00:00.123456")
+FULL, RECONCILE = Wanted(full=True), Wanted(reconcile=True)
+
+
+def updated_at() -> sa.Column[Any]:
+    return sa.Column("updated_at", MOMENT, index=True)
+
+
+def now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def row(contactid: Any, name: str | None = None, **others: Any) -> dict[str, Any]:
+    named = name or f"Person {_WORDS[contactid % 26]} Number{_WORDS[contactid // 26]}"
+    given = {"email": f"p{contactid}@person{contactid}.example", "updated_at": LONG_AGO, **others}
+    return contact(contactid, named, **given)
+
+
+_WORDS = [chr(97 + n) * 4 for n in range(26)]
+
+
+def touched(run: Run) -> dict[str, int]:
+    """The classes of the account but for what is as it was."""
+    return {name: n for name, n in run.counts.items() if n and name not in ("fetched", "unchanged")}
+
+
+@pytest.fixture
+def full_house(house: Installation) -> Iterator[Installation]:
+    """Forty contacts that were ingested; quiet ever since."""
+    house.write_invoice([row(n) for n in range(1, 41)], further=[updated_at()])
+    assert house.ingest().since is None
+    yield house
+
+
+def test_a_run_reads_what_changed(full_house: Installation) -> None:
+    house = full_house
+    assert house.ingest().counts["unchanged"] == 40  # the overlap: all were written in one moment
+    house.update(7, contact_person_name="Petra Novak", updated_at=now())
+    house.add(row(50, updated_at=now()))
+    run = house.ingest()
+    assert run.since is not None
+    assert touched(run) == {"updated": 1, "inserted": 1}
+    run = house.ingest()
+    assert (run.counts["fetched"], run.counts["unchanged"]) == (2, 2)
+
+
+def test_what_has_no_update_time_is_always_read(full_house: Installation) -> None:
+    house = full_house
+    house.update(7, updated_at=now())
+    house.ingest()
+    house.add(row(60, updated_at=None))
+    assert touched(house.ingest()) == {"inserted": 1}
+    house.update(60, contact_person_name="Nora Null")
+    assert touched(house.ingest()) == {"updated": 1}
+
+
+def test_rows_of_the_same_moment_are_not_lost(full_house: Installation) -> None:
+    house, moment = full_house, now()
+    house.add(row(51, updated_at=moment))
+    house.ingest()
+    house.add(row(52, updated_at=moment))
+    assert touched(house.ingest()) == {"inserted": 1}
+
+
+def test_a_row_that_becomes_inactive_is_withdrawn(full_house: Installation) -> None:
+    house = full_house
+    house.update(3, del_sts="Y", updated_at=now())
+    assert touched(house.ingest()) == {"withdrawn": 1}
+    assert touched(house.ingest()) == {"inactive": 1}  # read again within the overlap
+
+
+def test_deleted_rows_are_found_by_their_keys(full_house: Installation) -> None:
+    house = full_house
+    house.delete(3, 4)
+    assert touched(house.ingest()) == {}
+    run = house.ingest(wanted=RECONCILE)
+    assert (run.since is not None, touched(run)) == (True, {"vanished": 2})
+    house.delete(5)
+    assert touched(house.ingest(wanted=Wanted(reconcile_every=timedelta(0)))) == {"vanished": 1}
+    house.delete(6)
+    run = house.ingest(wanted=FULL)
+    assert (run.since, touched(run)) == (None, {"vanished": 1})
+
+
+def test_a_reject_of_a_deleted_row_is_settled_by_its_key(full_house: Installation) -> None:
+    house = full_house
+    house.add(row(70, "test", updated_at=now()))
+    assert touched(house.ingest()) == {"rejected": 1}
+    house.delete(70)
+    house.ingest(wanted=RECONCILE)
+    assert house.open_rejects() == []
+
+
+def test_a_reject_is_mended(full_house: Installation) -> None:
+    house = full_house
+    house.add(row(70, "test", updated_at=now()))
+    house.ingest()
+    house.update(70, contact_person_name="Mended Mona", updated_at=now())
+    assert touched(house.ingest()) == {"inserted": 1}
+    assert house.open_rejects() == []
+
+
+def test_many_changes_are_read_in_ranges(full_house: Installation) -> None:
+    house = full_house
+    house.ingest()
+    house.change("UPDATE {contacts} SET designation = 'Vendor', updated_at = :now", now=now())
+    run = house.ingest(partition_rows=7)
+    assert touched(run) == {"updated": 40}
+    receipts = [row for row in house.table("partition_receipts") if row["run_id"] == run.id]
+    assert len(receipts) == 6
+
+
+def test_text_keys(house: Installation) -> None:
+    rows = [{**row(n), "contactid": f"K{n}"} for n in range(1, 20)]
+    house.write_invoice(rows, key=sa.Unicode(50), further=[updated_at()])
+    house.ingest()
+    house.update("K3", contact_person_name="Petra Novak", updated_at=now())
+    house.delete("K4")
+    assert touched(house.ingest(wanted=RECONCILE)) == {"updated": 1, "vanished": 1}
+
+
+def test_rows_that_share_a_key_are_read_together(house: Installation) -> None:
+    house.write_invoice(
+        [row(1, "Asha Rao"), row(1, "Bram de Vries"), row(2)], primary_key=False, further=[updated_at()]
+    )
+    house.ingest()
+    first = house.contacts()
+    sql = "UPDATE {contacts} SET updated_at = :now WHERE contact_person_name = :name"
+    house.change(sql, now=now(), name=json.loads(house.open_rejects()[0]["raw"])["name"])
+    run = house.ingest()
+    assert run.since is not None
+    assert touched(run) == {"rejected": 1}
+    assert house.contacts() == first
+
+
+# -- companies ---------------------------------------------------------------------------------------------
+
+
+def customers(house: Installation, *, update_time: bool) -> None:
+    columns: list[sa.Column[Any]] = [
+        sa.Column("customerid", sa.UnicodeText),
+        sa.Column("customer_name", sa.UnicodeText),
+    ]
+    if update_time:
+        columns.append(sa.Column("updated_at", MOMENT))
+    table = sa.Table("customers", sa.MetaData(schema=house._schema), *columns)
+    rows = [{"customerid": str(n), "customer_name": f"Firm {n}"} for n in range(1, 4)]
+    with house._invoice() as database, database.begin() as connection:
+        table.create(connection)
+        connection.execute(
+            table.insert(), [{**r, **({"updated_at": LONG_AGO} if update_time else {})} for r in rows]
+        )
+
+
+@pytest.mark.parametrize("update_time", [True, False])
+def test_a_company_that_is_renamed(house: Installation, update_time: bool) -> None:
+    house.write_invoice([row(n, customerid=str(n % 3 + 1)) for n in range(1, 10)], further=[updated_at()])
+    customers(house, update_time=update_time)
+    house.ingest()
+    assert house.ingest().since is not None
+    moment = ", updated_at = :now" if update_time else ""
+    values = {"now": now()} if update_time else {}
+    house.change(
+        f"UPDATE {{customers}} SET customer_name = 'Renamed'{moment} WHERE customerid = '2'", **values
+    )
+    run = house.ingest()
+    assert (run.since is not None) == update_time
+    assert touched(run) == {"updated": 3}
+    assert touched(house.ingest()) == {}
+    house.add(row(20, customerid="2", updated_at=now()))
+    house.ingest()
+    assert house.by_record()["20"]["companyName"] == "Renamed"
+
+
+# -- when everything is read anew --------------------------------------------------------------------------
+
+
+def test_another_rule_mapping_or_column_begins_anew(full_house: Installation) -> None:
+    house = full_house
+    assert house.ingest().since is not None
+    assert house.ingest(DEFAULT_COUNTRY_CODE="US").since is None
+    assert house.ingest().since is not None
+    assert house.ingest(INVOICE_ACTIVE="del_sts=N").since is None
+    assert house.ingest().since is not None
+    house.change("ALTER TABLE {contacts} ADD other_time TIMESTAMP")
+    assert house.ingest(INVOICE_UPDATED_COLUMN="other_time").since is None
+    assert house.ingest().since is None  # nothing is in that column yet
+    assert house.ingest(INVOICE_UPDATED_COLUMN="updated_at").since is None
+    assert house.ingest().since is not None
+
+
+def test_an_update_column_that_is_none(full_house: Installation) -> None:
+    with pytest.raises(SettingsError, match="no column nowhere"):
+        full_house.ingest(INVOICE_UPDATED_COLUMN="nowhere")
+    if full_house.engine != "sqlite":  # where any column may hold text that is a time
+        with pytest.raises(SettingsError, match="tells no time"):
+            full_house.ingest(INVOICE_UPDATED_COLUMN="designation")
+
+
+def test_without_an_update_column_everything_is_read(house: Installation) -> None:
+    house.write_invoice([contact(1, "Asha Rao", "98200 12345")])
+    house.ingest()
+    assert house.ingest().since is None
+
+
+def test_a_missing_index_is_told(house: Installation) -> None:
+    house.write_invoice([row(1)], further=[sa.Column("updated_at", MOMENT)])
+    run = house.ingest()
+    assert run.advice is not None
+    assert "An index on customer_contacts.updated_at" in run.advice
+
+
+# -- the breaker -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["deleted", "inactive"])
+def test_the_breaker_stops_a_run_that_would_withdraw_many(full_house: Installation, how: str) -> None:
+    house = full_house
+    if how == "deleted":
+        house.delete(*range(1, 11))
+    else:
+        house.change(
+            "UPDATE {contacts} SET del_sts = 'Y', updated_at = :now WHERE contactid <= 10", now=now()
+        )
+    wanted = RECONCILE if how == "deleted" else Wanted()
+    before = house.dump()
+    with pytest.raises(WithdrawalBreaker, match="10 of 40 live records"):
+        house.ingest(wanted=wanted)
+    assert house.dump() == before
+    failed = house.runs()[-1]
+    assert (failed.status, failed.error_code) == ("failed", "withdrawal_breaker")
+    run = house.ingest(wanted=Wanted(accept_withdrawals=True))
+    assert touched(run) == {"vanished" if how == "deleted" else "withdrawn": 10}
+    assert sum(not row["is_active"] for row in house.table("contacts")) == 10
+
+
+def test_after_a_full_run_was_stopped_the_next_is_full_too(full_house: Installation) -> None:
+    house = full_house
+    house.update(40, updated_at=now())
+    house.ingest()
+    house.change("UPDATE {contacts} SET status = 'PEN' WHERE contactid <= 20")  # with no update time
+    assert touched(house.ingest()) == {}
+    with pytest.raises(WithdrawalBreaker):
+        house.ingest(wanted=FULL)
+    assert touched(house.ingest(wanted=Wanted(accept_withdrawals=True))) == {"withdrawn": 20}
+
+
+def test_few_rows_do_not_trip_the_breaker(house: Installation) -> None:
+    house.write_invoice([row(n) for n in range(1, 10)], further=[updated_at()])
+    house.ingest()
+    house.delete(*range(1, 10))
+    assert touched(house.ingest(wanted=RECONCILE)) == {"vanished": 9}
