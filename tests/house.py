@@ -26,6 +26,7 @@ from ledgerline.databases.schema import COUNTS, BigInt, metadata
 from ledgerline.documents import reject_document
 from ledgerline.ingest import run as ingestion
 from ledgerline.ingest.scope import Wanted
+from ledgerline.ingest.undo import Undone
 from ledgerline.settings import load_settings
 from ledgerline.sources.invoice import InvoiceSource
 from ledgerline.url import Engine
@@ -193,6 +194,7 @@ class Installation:
         cancel: ingestion.Cancel | None = None,
         watcher: ingestion.Watcher | None = None,
         wanted: Wanted | None = None,
+        resume: bool = False,
         **settings: str,
     ) -> Run:
         """One run, as the application does it; its account is checked. `settings` are kept."""
@@ -205,6 +207,7 @@ class Installation:
                 app.settings.default_country_code,
                 partition_rows or ingestion.PARTITION_ROWS,
                 wanted=wanted or Wanted(),
+                resume=resume,
             )
             try:
                 run = ingestion.ingest(
@@ -215,6 +218,10 @@ class Installation:
         check_account(self, run, before)
         check_tables(self, run)
         return run
+
+    def undo(self, run: Run, *, strict: bool = False) -> Undone:
+        with self.app() as app:
+            return app.undo(run.id, strict=strict)
 
     @contextmanager
     def app(self) -> Iterator[App]:

@@ -15,6 +15,7 @@ from ledgerline.ingest.executors import Executor
 from ledgerline.ingest.executors.local import LocalExecutor
 from ledgerline.ingest.partitions import Job, KnownRows, Result, run_partition
 from ledgerline.ingest.scope import Wanted
+from ledgerline.ingest.undo import Undone, undo
 from ledgerline.settings import DatabaseSettings, Settings, load_settings
 from ledgerline.sources import Partition
 from ledgerline.sources.invoice import SYSTEM, InvoiceSource
@@ -64,6 +65,7 @@ class App:
         full: bool = False,
         reconcile: bool = False,
         accept_withdrawals: bool = False,
+        resume: bool = False,
         partition_rows: int = ingestion.PARTITION_ROWS,
     ) -> Run:
         """Run the ingestion: what changed since the last run where that can be known, else everything.
@@ -71,6 +73,7 @@ class App:
         full                everything in any case
         reconcile           also find the rows that were deleted
         accept_withdrawals  however many records are withdrawn by it
+        resume              also where an undo paused the source
 
         See `ingest.run.ingest` for what it raises.
         """
@@ -89,10 +92,16 @@ class App:
                 partition_rows,
                 executor=_executor(self.settings),
                 wanted=wanted,
+                resume=resume,
             )
             return ingestion.ingest(self.main, source, options, watcher, cancel)
         finally:
             source.close()
+
+    def undo(self, run_id: int, *, strict: bool = False) -> Undone:
+        """Take a run back. See `ingest.undo.undo` for what it raises."""
+        self.prepare()
+        return undo(self.main, run_id, strict=strict)
 
     def close(self) -> None:
         for database in (self._main, self._invoice):

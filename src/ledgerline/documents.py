@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from ledgerline.databases.runs import Run
 from ledgerline.errors import LedgerlineError
+from ledgerline.ingest.undo import Undone
 
 
 def timestamp(moment: datetime | None) -> str | None:
@@ -32,6 +34,8 @@ def run_document(run: Run, progress: Mapping[str, Any] | None = None) -> dict[st
         "reconciled": run.reconciles,
         "advice": run.advice.splitlines() if run.advice else [],
     }
+    if run.undoes_run is not None:
+        document["undoesRun"] = run.undoes_run
     if run.error_code:
         document["error"] = {"code": run.error_code, "detail": run.error_detail, "hint": run.error_hint}
     return document
@@ -57,6 +61,36 @@ def reject_document(reject: Mapping[str, Any]) -> dict[str, Any]:
         "raw": json.loads(reject["raw"]),
         "resolvedRun": reject["resolved_run"],
     }
+
+
+def undo_document(undone: Undone) -> dict[str, Any]:
+    return {
+        **run_document(undone.run),
+        "contacts": undone.contacts,
+        "records": undone.records,
+        "kept": [kept_document(asdict(one)) for one in undone.kept],
+    }
+
+
+def kept_document(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """What an undo left, of a row of `undo_kept`."""
+    return {
+        "contactId": kept["contact_id"],
+        "sourceRecordId": kept["source_record_id"],
+        "field": camel(kept["field"]),
+        "value": kept["value"],
+        "valueBefore": kept["value_before"],
+        "reason": str(kept["reason"]),
+        "changedBy": kept["changed_by"],
+    }
+
+
+def camel(name: str | None) -> str | None:
+    """A column's name as JSON has it: company_name → companyName."""
+    if name is None:
+        return None
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
 
 
 def error_document(error: LedgerlineError) -> dict[str, Any]:

@@ -17,6 +17,8 @@
         ├── RunInProgress        another run holds the lease
         ├── LeaseLost            another process took this run over
         ├── WithdrawalBreaker    more records would be withdrawn than is likely to be meant
+        ├── SourcePaused         an undo paused the source until somebody resumes it
+        ├── UndoRefused          a run that cannot be undone, or not without leaving something
         ├── AccountImbalance     the counts of a run do not add up
         └── Cancelled            stopped on request
 
@@ -125,6 +127,14 @@ class LeaseLost(RunError):
 class WithdrawalBreaker(RunError):
     code = "withdrawal_breaker"
     exit_code = 6
+
+
+class SourcePaused(RunError):
+    code = "source_paused"
+
+
+class UndoRefused(RunError):
+    code = "undo_refused"
 
 
 class AccountImbalance(RunError):

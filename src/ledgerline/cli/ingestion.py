@@ -115,6 +115,7 @@ def ingest(
     accept_withdrawals: Annotated[
         bool, typer.Option("--accept-withdrawals", help="Go on however many records are withdrawn.")
     ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Read a source that an undo paused.")] = False,
     json: Json = False,
 ) -> None:
     """Bring what is new in the invoice database into the main database.
@@ -125,7 +126,13 @@ def ingest(
     Ctrl-C stops it after the partition at hand; nothing is half done, and the next run goes on from there.
     """
     with opened(quiet=json) as app:
-        run = _ingest(app, quiet=json, full=full, reconcile=reconcile, accept_withdrawals=accept_withdrawals)
+        wanted = {
+            "full": full,
+            "reconcile": reconcile,
+            "accept_withdrawals": accept_withdrawals,
+            "resume": resume,
+        }
+        run = _ingest(app, quiet=json, **wanted)
         if json:
             show.print_json(run_document(run, runs.progress(app.main, run.id)))
             return
@@ -220,7 +227,7 @@ def _run_row(run: Run) -> list[str]:
     names = ("fetched", "inserted", "updated", "merged", "rejected", "withdrawn", "vanished")
     return [
         str(run.id),
-        run.kind,
+        run.kind if run.undoes_run is None else f"{run.kind} of {run.undoes_run}",
         f"[{style}]{run.status}[/]",
         f"{run.started_at:%Y-%m-%d %H:%M:%S}",
         seconds,

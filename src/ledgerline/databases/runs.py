@@ -7,6 +7,7 @@ that a process which was taken for dead cannot write when it wakes up.
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import time
@@ -55,6 +56,8 @@ class Run:
     reconciles: bool = True  # whether it finds the rows that were deleted
     watermark: str | None = None  # how far the source has been read when it succeeds
     advice: str | None = None
+    undoes_run: int | None = None
+    state_before: str | None = None  # as `state_as_json` gives it; null: a run that cannot be undone
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +166,15 @@ def release(main: Database, lease: Lease) -> None:
 
 def unfinished(main: Database, system: str) -> Run | None:
     """The run of this source that began and did not end."""
+    with main.connect() as connection:
+        return unfinished_in(connection, system)
+
+
+def unfinished_in(connection: sa.Connection, system: str) -> Run | None:
     query = sa.select(ingestion_runs).where(
         ingestion_runs.c.source_system == system, ingestion_runs.c.status.in_(RUNNING)
     )
-    with main.connect() as connection:
-        row = connection.execute(query.order_by(ingestion_runs.c.id.desc()).limit(1)).first()
+    row = connection.execute(query.order_by(ingestion_runs.c.id.desc()).limit(1)).first()
     return None if row is None else _run(row)
 
 
@@ -207,8 +214,32 @@ def latest_of(main: Database, system: str) -> Run | None:
 
 def get(main: Database, run_id: int) -> Run | None:
     with main.connect() as connection:
-        row = connection.execute(sa.select(ingestion_runs).where(ingestion_runs.c.id == run_id)).first()
+        return get_in(connection, run_id)
+
+
+def get_in(connection: sa.Connection, run_id: int) -> Run | None:
+    row = connection.execute(sa.select(ingestion_runs).where(ingestion_runs.c.id == run_id)).first()
     return None if row is None else _run(row)
+
+
+def undone_by(main: Database, run_id: int) -> int | None:
+    """The undo because of which this run is not in effect, or None: it is."""
+    query = sa.select(ingestion_runs.c.id).where(
+        ingestion_runs.c.undoes_run == run_id, ingestion_runs.c.status == "succeeded"
+    )
+    with main.connect() as connection:
+        undos = list(connection.execute(query.order_by(ingestion_runs.c.id.desc())).scalars())
+    return next((undo for undo in undos if undone_by(main, undo) is None), None)
+
+
+def root_of(connection: sa.Connection, run: Run) -> tuple[Run, bool]:
+    """The run at the beginning of a chain of undos, and whether undoing this one brings it into effect."""
+    brings, root = False, run
+    while root.undoes_run is not None:
+        undone = get_in(connection, root.undoes_run)
+        assert undone is not None
+        brings, root = not brings, undone
+    return root, brings
 
 
 def _run(row: sa.Row[Any]) -> Run:
@@ -280,6 +311,35 @@ def source_state(main: Database, system: str) -> SourceState | None:
     with main.connect() as connection:
         row = connection.execute(query).first()
     return None if row is None else SourceState(**named(row))
+
+
+def state_as_json(connection: sa.Connection, system: str) -> str:
+    """All that is noted of a source, whatever columns there are, for `put_back_state`."""
+    row = connection.execute(sa.select(source_states).where(source_states.c.source_system == system)).first()
+    return json.dumps(None if row is None else {name: _to_json(value) for name, value in named(row).items()})
+
+
+def put_back_state(connection: sa.Connection, system: str, state: str) -> None:
+    """Note of a source what `state_as_json` gave once."""
+    connection.execute(source_states.delete().where(source_states.c.source_system == system))
+    if (values := json.loads(state)) is not None:
+        there = {name: _from_json(value) for name, value in values.items() if name in source_states.c}
+        connection.execute(source_states.insert().values(**there))
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return {"moment": value.isoformat()}
+    if isinstance(value, bytes):
+        return {"bytes": value.hex()}
+    return value
+
+
+def _from_json(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    ((kind, text),) = value.items()
+    return datetime.fromisoformat(text) if kind == "moment" else bytes.fromhex(text)
 
 
 def remember_source(connection: sa.Connection, system: str, run_id: int) -> None:

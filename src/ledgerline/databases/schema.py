@@ -8,6 +8,14 @@ contact_owners       only the further owners of a contact
 source_records       one row for each source row that stands behind a contact: its cleaned values, the
                      raw ones where they differ, its payload hash, and why it belongs to that contact
 source_record_versions   what a source record was before a run changed it
+contact_versions, contact_point_versions, contact_owner_versions   the same of contacts: before-images, by
+                     which a run is undone; a new row has none
+restored_contacts, restored_records   rows that were gone and that an undo brought back
+undo_kept            what an undo left as it was, because a person or a later run had changed it since
+contact_edits        what people entered in place of a source's value, and when they withdrew it
+value_suggestions    newer values of sources for fields that a person has edited
+split_pairs          source records that a person declared to be different people
+source_pauses        sources that must not be read until somebody says so
 changes              each field of a contact that a run changed, old and new (none for a new contact:
                      its source records say where each value came from)
 rejects              source rows that could not become a contact, with their reasons and raw values
@@ -202,7 +210,101 @@ source_record_versions = _table(
     "source_record_versions",
     sa.Column("replaced_by_run", BigInt, primary_key=True, autoincrement=False),
     *_record(),
+    sa.Column("gone", sa.Boolean, nullable=False, server_default=sa.false()),  # that run deleted the row
     sa.Index(None, "contact_id"),
+)
+
+
+def _image(table: sa.Table) -> list[sa.Column[Any]]:
+    """The columns of a before-image: the run that replaced the row, and the row."""
+    columns = [
+        sa.Column(
+            c.name,
+            c.type,
+            primary_key=c.primary_key,
+            nullable=c.nullable,
+            autoincrement=False if c.primary_key else "auto",
+        )
+        for c in table.columns
+    ]
+    return [sa.Column("replaced_by_run", BigInt, primary_key=True, autoincrement=False), *columns]
+
+
+contact_versions = _table(
+    "contact_versions",
+    *_image(contacts),
+    sa.Column("gone", sa.Boolean, nullable=False, server_default=sa.false()),  # as in the versions of records
+    sa.Index(None, "id"),
+)
+
+contact_point_versions = _table("contact_point_versions", *_image(contact_points))
+
+contact_owner_versions = _table("contact_owner_versions", *_image(contact_owners))
+
+restored_contacts = _table(
+    "restored_contacts",
+    sa.Column("run_id", BigInt, primary_key=True, autoincrement=False),
+    sa.Column("contact_id", BigInt, primary_key=True, autoincrement=False),
+)
+
+restored_records = _table(
+    "restored_records",
+    sa.Column("run_id", BigInt, primary_key=True, autoincrement=False),
+    sa.Column("source_system", CODE, primary_key=True),
+    sa.Column("record_key", BigInt, primary_key=True, autoincrement=False),
+    sa.Column("source_record_id", RECORD_ID, primary_key=True),
+)
+
+undo_kept = _table(
+    "undo_kept",
+    sa.Column("run_id", BigInt, primary_key=True, autoincrement=False),
+    sa.Column("ordinal", BigInt, primary_key=True, autoincrement=False),
+    sa.Column("contact_id", BigInt),
+    sa.Column("source_record_id", RECORD_ID),
+    sa.Column("field", CODE),  # null: the contact, or the record, as a whole
+    sa.Column("value", Text),
+    sa.Column("value_before", Text),  # what it was before the run that is undone
+    sa.Column("reason", CODE, nullable=False),  # an `undoing.Reason`
+    sa.Column("changed_by", Text),  # the person, or the number of the run
+)
+
+# A journal: of each contact and field the last row counts.
+contact_edits = _table(
+    "contact_edits",
+    sa.Column("id", BigInt, primary_key=True),
+    sa.Column("contact_id", BigInt, nullable=False),
+    sa.Column("field", CODE, nullable=False),
+    sa.Column("value", Text),
+    sa.Column("old_value", Text),
+    sa.Column("source_value", Text),  # what the sources said when the person wrote this
+    sa.Column("withdrawn", sa.Boolean, nullable=False),  # the field is the sources' again
+    sa.Column("edited_by", NAME, nullable=False),
+    sa.Column("edited_at", Timestamp, nullable=False),
+    sa.Index(None, "contact_id"),
+)
+
+value_suggestions = _table(
+    "value_suggestions",
+    sa.Column("contact_id", BigInt, primary_key=True, autoincrement=False),
+    sa.Column("field", CODE, primary_key=True),
+    sa.Column("value", Text),
+    sa.Column("run_id", BigInt, nullable=False),
+)
+
+split_pairs = _table(
+    "split_pairs",
+    sa.Column("source_system", CODE, primary_key=True),
+    sa.Column("left_record_id", RECORD_ID, primary_key=True),
+    sa.Column("right_record_id", RECORD_ID, primary_key=True),
+    sa.Column("run_id", BigInt, nullable=False),
+    sa.Column("lifted_run", BigInt),  # the undo that lifted it
+)
+
+source_pauses = _table(
+    "source_pauses",
+    sa.Column("source_system", CODE, primary_key=True),
+    sa.Column("run_id", BigInt, nullable=False),  # the undo that paused it
+    sa.Column("paused_at", Timestamp, nullable=False),
 )
 
 changes = _table(
@@ -232,6 +334,7 @@ rejects = _table(
     sa.Column("reasons", Text, nullable=False),
     sa.Column("raw", Text, nullable=False),  # a JSON object of the raw values
     sa.Column("resolved_run", BigInt),  # the run in which it became a contact, changed or vanished
+    sa.Column("reopened_from", BigInt),  # the run that settled it, of which an undo took that back
     sa.Index(None, "source_system", "record_key"),
 )
 
@@ -274,7 +377,7 @@ RECEIPT_COUNTS = (
 ingestion_runs = _table(
     "ingestion_runs",
     sa.Column("id", BigInt, primary_key=True),
-    sa.Column("kind", CODE, nullable=False),  # ingest, plan, undo
+    sa.Column("kind", CODE, nullable=False),  # ingest, plan, undo, unmerge
     sa.Column("source_system", CODE, nullable=False),
     sa.Column("status", CODE, nullable=False),
     sa.Column("first_load", sa.Boolean, nullable=False),
@@ -291,6 +394,8 @@ ingestion_runs = _table(
     sa.Column("reconciles", sa.Boolean, nullable=False, server_default=sa.true()),  # it finds deleted rows
     sa.Column("watermark", Text),  # how far the source has been read when it succeeds
     sa.Column("advice", Text),  # what would make runs quicker or safer, a line each
+    sa.Column("undoes_run", BigInt),  # the run that this one, an undo, takes back
+    sa.Column("state_before", Text),  # JSON of the row of `source_states` before; null: cannot be undone
     sa.Index(None, "source_system", "status"),
 )
 
@@ -439,6 +544,15 @@ class Staging:
         )
         self.changes = like(changes, named("changes"))
         self.suggestions = like(match_suggestions, named("suggestions"))
+        # What the sources say about fields that a person has edited; `is_news`: the person has not seen it.
+        self.source_values = sa.Table(
+            named("source_values"),
+            sa.MetaData(),
+            sa.Column("contact_id", BigInt, nullable=False),
+            sa.Column("field", CODE, nullable=False),
+            sa.Column("value", Text),
+            sa.Column("is_news", sa.Boolean, nullable=False),
+        )
         self.tables = (
             self.records,
             self.rejects,
@@ -453,4 +567,5 @@ class Staging:
             self.golden_owners,
             self.changes,
             self.suggestions,
+            self.source_values,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import polars as pl
 import sqlalchemy as sa
@@ -92,6 +92,7 @@ CONTACTS = pl.Schema(
         "created_run": pl.Int64,
     }
 )
+MOVED = pl.Schema({"old_contact_id": pl.Int64, "contact_id": pl.Int64})
 POINTS = pl.Schema({"contact_id": pl.Int64, "kind": pl.String, "position": pl.Int16, "value": pl.String})
 OWNERS = pl.Schema({"contact_id": pl.Int64, "position": pl.Int16, "owner": pl.String})
 
@@ -364,6 +365,15 @@ def members(main: Database, staging: Staging, lower: int, upper: int) -> pl.Data
     return typed(rows, RECORDS)
 
 
+def moved(main: Database, staging: Staging, first_contact_id: int) -> pl.DataFrame:
+    """[old_contact_id, contact_id] of the known contacts that join others in this run."""
+    links = staging.links
+    pairs = sa.select(links.c.old_contact_id, links.c.contact_id).where(
+        links.c.old_contact_id < first_contact_id, links.c.old_contact_id != links.c.contact_id
+    )
+    return typed(main.read(pairs.distinct()), MOVED)
+
+
 def _within(table: sa.Table, lower: int, upper: int) -> list[sa.ColumnElement[bool]]:
     return [table.c.contact_id > lower, table.c.contact_id <= upper]
 
@@ -423,6 +433,41 @@ def current(main: Database, staging: Staging, lower: int, upper: int, first_cont
         )
     ).subquery("concerned")
     ids = sa.select(concerned.c.contact_id).where(concerned.c.contact_id < first_contact_id)
+    return Current(
+        *(
+            typed(main.read(query), schema)
+            for query, schema in zip(current_queries(ids), _CURRENT, strict=True)
+        )
+    )
+
+
+Query: TypeAlias = sa.Select[Any] | sa.CompoundSelect[Any]
+_CURRENT = (CONTACTS, POINTS, OWNERS)
+
+
+def current_of(connection: sa.Connection, ids: sa.Select[Any]) -> Current:
+    """These contacts, read inside the transaction of this connection."""
+    queries = zip(current_queries(ids), _CURRENT, strict=True)
+    return Current(*(fetched(connection, query, schema) for query, schema in queries))
+
+
+def members_of(connection: sa.Connection, ids: sa.Select[Any]) -> pl.DataFrame:
+    """The live records of these contacts, with `RECORDS`, read inside the transaction of this connection."""
+    query = sa.select(*_columns(source_records, RECORDS))
+    query = query.where(source_records.c.is_live, source_records.c.contact_id.in_(ids))
+    return fetched(connection, query, RECORDS)
+
+
+def fetched(connection: sa.Connection, query: Query, schema: pl.Schema) -> pl.DataFrame:
+    """The rows of a query inside a transaction, as a frame. For few rows: they come one by one."""
+    result = connection.execute(query)
+    names, rows = list(result.keys()), [tuple(row) for row in result]
+    frame = pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
+    return typed(frame, schema)
+
+
+def current_queries(ids: sa.Select[Any]) -> tuple[Query, Query, Query]:
+    """Contacts with these ids, their points and their owners, in the columns of `Current`."""
     in_contact = (
         sa.select(
             contacts.c.id.label("contact_id"), sa.literal(0).label("position"), owners.c.name.label("owner")
@@ -435,8 +480,8 @@ def current(main: Database, staging: Staging, lower: int, upper: int, first_cont
         .join(owners, owners.c.id == contact_owners.c.owner_id)
         .where(contact_owners.c.contact_id.in_(ids))
     )
-    return Current(
-        typed(main.read(sa.select(contacts).where(contacts.c.id.in_(ids))), CONTACTS),
-        typed(main.read(sa.select(contact_points).where(contact_points.c.contact_id.in_(ids))), POINTS),
-        typed(main.read(sa.union_all(in_contact, further)), OWNERS),
+    return (
+        sa.select(contacts).where(contacts.c.id.in_(ids)),
+        sa.select(contact_points).where(contact_points.c.contact_id.in_(ids)),
+        sa.union_all(in_contact, further),
     )

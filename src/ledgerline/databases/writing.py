@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ledgerline.databases import images
 from ledgerline.databases.engines import Server
 from ledgerline.databases.schema import (
     ENDED,
@@ -19,13 +20,17 @@ from ledgerline.databases.schema import (
     changes,
     contact_owners,
     contact_points,
+    contact_versions,
     contacts,
     match_suggestions,
     owners,
     rejects,
     source_record_versions,
     source_records,
+    value_suggestions,
 )
+
+UNDONE = "UNDONE"  # the status of a match suggestion whose run was undone
 
 TABLES = (contacts, contact_points, contact_owners, source_records, source_record_versions)
 
@@ -68,6 +73,22 @@ def write(
     return step.merge()
 
 
+def is_empty(connection: sa.Connection) -> bool:
+    """Whether there is nothing that a run could touch: no contact, no record, no open reject."""
+    of_each = (
+        sa.select(contacts.c.id),
+        sa.select(source_records.c.record_key),
+        sa.select(rejects.c.record_key).where(rejects.c.resolved_run.is_(None)),
+    )
+    return not any(connection.execute(query.limit(1)).first() for query in of_each)
+
+
+def highest_contact_id(connection: sa.Connection) -> int:
+    """The highest id that a contact ever had, or 0. No id is given twice, not even after an undo."""
+    highest = (sa.select(sa.func.max(ids)) for ids in (contacts.c.id, contact_versions.c.id))
+    return max(connection.execute(query).scalar() or 0 for query in highest)
+
+
 class _Writing:
     def __init__(
         self, connection: sa.Connection, staging: Staging, run_id: int, first_contact_id: int
@@ -96,6 +117,7 @@ class _Writing:
         new, known = self.count_staged()
         same = self.count_same()
         self.keep_versions()
+        self.keep_contacts()
         inserted = self.insert_plain_contacts() + self.insert_golden_contacts()
         self.insert_plain_points()
         self.update_golden_contacts()
@@ -107,6 +129,7 @@ class _Writing:
         withdrawn, vanished = self.mark_records()
         self.copy(self._staging.changes, changes)
         self.insert_suggestions()
+        self.note_source_values()
         self.settle_rejects()
         rejected = self.copy(self._staging.rejects, rejects)
         return Written(new, inserted, known - same, same, withdrawn, vanished, rejected)
@@ -300,6 +323,18 @@ class _Writing:
         )
         self._do(source_record_versions.insert().from_select(["replaced_by_run", *names], rows))
 
+    def keep_contacts(self) -> None:
+        """Keep what known contacts were before this run touches them, and what redirected to them."""
+        moved, golden = self._moved(), self._staging.golden
+        concerned = [
+            sa.select(golden.c.id).where(golden.c.id < self._first),
+            sa.select(moved.c.old_contact_id),
+        ]
+        if self._connection.execute(sa.select(moved.c.old_contact_id).limit(1)).first():
+            redirects = sa.select(contacts.c.id)
+            concerned.append(redirects.join(moved, contacts.c.merged_into == moved.c.old_contact_id))
+        images.keep_contacts(self._connection, self._run_id, sa.union(*concerned))
+
     def remove_replaced_records(self) -> None:
         """Delete old versions, and move what else belongs to a contact that joined another, live or not."""
         records, links = self._staging.records, self._staging.links
@@ -388,7 +423,17 @@ class _Writing:
         )
 
     def insert_suggestions(self) -> None:
+        """Suggestions that were not made before; one that an undo took back is open again."""
         staged = self._staging.suggestions
+        self._do(
+            match_suggestions.update()
+            .where(
+                match_suggestions.c.left_contact_id == staged.c.left_contact_id,
+                match_suggestions.c.right_contact_id == staged.c.right_contact_id,
+                match_suggestions.c.status == UNDONE,
+            )
+            .values(status="OPEN", run_id=self._run_id)
+        )
         names = [column.name for column in match_suggestions.columns if column.name != "status"]
         known = sa.exists().where(
             match_suggestions.c.left_contact_id == staged.c.left_contact_id,
@@ -396,3 +441,15 @@ class _Writing:
         )
         rows = sa.select(*[staged.c[name] for name in names]).where(~known)
         self._do(match_suggestions.insert().from_select(names, rows))
+
+    def note_source_values(self) -> None:
+        """What the sources say by now about fields that a person has edited."""
+        staged = self._staging.source_values
+        said = sa.exists().where(
+            staged.c.contact_id == value_suggestions.c.contact_id,
+            staged.c.field == value_suggestions.c.field,
+        )
+        self._do(value_suggestions.delete().where(said))
+        news = sa.select(staged.c.contact_id, staged.c.field, staged.c.value, sa.literal(self._run_id))
+        names = ["contact_id", "field", "value", "run_id"]
+        self._do(value_suggestions.insert().from_select(names, news.where(staged.c.is_news)))

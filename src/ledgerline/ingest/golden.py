@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import polars as pl
 
+from ledgerline.contacts.edits import EDITS, effective, overlay
 from ledgerline.contacts.survive import Golden, survive
-from ledgerline.databases import staging
+from ledgerline.databases import edits, staging
 from ledgerline.databases.database import Database
 from ledgerline.databases.schema import Staging, changes
 from ledgerline.ingest.partitions import Job
@@ -28,10 +31,23 @@ _COMPARED = (
 _GIVEN_AS = {"owners": "owner"}  # a contact's field → the field whose giver is known
 
 
-def make_golden(job: Job, main: Database, *, fenced: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Remade:
+    """What contacts shall be, of those that differ from what they are."""
+
+    contacts: pl.DataFrame  # the columns of `contacts` that a golden row has, and `owner`
+    points: pl.DataFrame  # [contact_id, kind, value, position]
+    owners: pl.DataFrame  # [contact_id, position, owner], the first owner at 0
+    changes: pl.DataFrame | None  # the columns of `changes`; None: there was nothing before
+    source_values: pl.DataFrame  # see `contacts.edits.Overlaid`
+
+
+def make_golden(job: Job, main: Database, *, fenced: bool = True) -> int:
     """Stage the golden rows of every linked or touched contact, slice by slice, and their changes.
 
     fenced  whether each transaction holds the lease; False where the writing transaction holds it meanwhile
+
+    Returns the mark of the edits that were regarded (see `databases.edits`).
     """
     tables = Staging(job.run_id, job.system)
     with main.begin() as connection:
@@ -39,32 +55,83 @@ def make_golden(job: Job, main: Database, *, fenced: bool) -> None:
             job.lease.check(connection)
         staging.clear(
             connection,
-            [tables.members, tables.golden, tables.golden_points, tables.golden_owners, tables.changes],
+            [
+                tables.members,
+                tables.golden,
+                tables.golden_points,
+                tables.golden_owners,
+                tables.changes,
+                tables.source_values,
+            ],
         )
         staging.gather_members(connection, tables, first_load=job.first_load)
         main.server.analyze(connection, [tables.members])
+        mark = edits.mark(connection)
+    edited = _edited(job, main, tables)
     for lower, upper in staging.slices(main, tables, _CONTACTS_AT_ONCE):
         members = staging.members(main, tables, lower, upper)
-        golden = survive(_lined_up(members))
-        new = contact_rows(golden, members, job)
-        points = golden.points.rename({"cluster": "contact_id"})
-        owners = owner_rows(golden)
         before = None if job.first_load else staging.current(main, tables, lower, upper, job.first_contact_id)
-        if before is not None:
-            new, changed = with_changes(new, points, owners, before, golden.provenance, members, job)
-            points, owners = _with_idle(points, before.points, new), _with_idle(owners, before.owners, new)
+        made = remade(members, before, edited, job)
         with main.begin(
             [
-                (tables.golden, new.drop("owner", strict=False)),
-                (tables.golden_points, points.join(new.select(contact_id="id"), on="contact_id", how="semi")),
-                (tables.golden_owners, owners.join(new.select(contact_id="id"), on="contact_id", how="semi")),
-                *([] if before is None else [(tables.changes, changed)]),
+                (tables.golden, made.contacts.drop("owner", strict=False)),
+                (tables.golden_points, made.points),
+                (tables.golden_owners, made.owners),
+                (tables.source_values, made.source_values),
+                *([] if made.changes is None else [(tables.changes, made.changes)]),
             ]
         ) as connection:
             if fenced:
                 job.lease.check(connection)
     with main.connect() as connection:
         main.server.analyze(connection, [tables.golden, tables.golden_points, tables.golden_owners])
+    return mark
+
+
+def _edited(job: Job, main: Database, tables: Staging) -> pl.DataFrame:
+    if job.first_load:  # there was nothing to edit; and the tables may be locked, for they are being filled
+        return effective(EDITS.to_frame(), staging.MOVED.to_frame())
+    in_force = staging.typed(main.read(edits.in_force()), EDITS)
+    return effective(in_force, staging.moved(main, tables, job.first_contact_id))
+
+
+def remade(members: pl.DataFrame, before: staging.Current | None, edited: pl.DataFrame, job: Job) -> Remade:
+    """Make contacts of their records and of what people edited.
+
+    members  `staging.RECORDS`: all live records of these contacts
+    before   the contacts as they are, those that there are; None: none of any
+    edited   as `contacts.edits.effective` gives it
+    """
+    golden = survive(_lined_up(members))
+    over = overlay(
+        contact_rows(golden, members, job), golden.points.rename({"cluster": "contact_id"}), edited
+    )
+    new, points, owners = over.contacts, over.points, owner_rows(golden)
+    changed = None
+    if before is not None:
+        new, changed = with_changes(new, points, owners, before, golden.provenance, members, job)
+        changed = _edits_marked(changed, edited)
+        points, owners = _with_idle(points, before.points, new), _with_idle(owners, before.owners, new)
+    chosen = new.select(contact_id="id")
+    return Remade(
+        new,
+        points.join(chosen, on="contact_id", how="semi"),
+        owners.join(chosen, on="contact_id", how="semi"),
+        changed,
+        over.source_values,
+    )
+
+
+def _edits_marked(changed: pl.DataFrame, edited: pl.DataFrame) -> pl.DataFrame:
+    """A field that a person's edit decides: where contacts join, and the edit of one becomes that of all."""
+    by_edit = edited.select("contact_id", "field", is_edit=pl.lit(value=True))
+    marked = changed.join(by_edit, on=["contact_id", "field"], how="left", maintain_order="left")
+    is_edit = pl.col("is_edit").fill_null(value=False)
+    return marked.with_columns(
+        rule=pl.when(is_edit).then(pl.lit("edit")).otherwise("rule"),
+        source_record_id=pl.when(~is_edit).then("source_record_id"),
+        source_system=pl.when(~is_edit).then("source_system"),
+    ).drop("is_edit")
 
 
 def _lined_up(members: pl.DataFrame) -> pl.DataFrame:
@@ -120,8 +187,8 @@ def with_changes(
 
     A contact of which no live record is left stays as it is, but inactive.
     """
-    then = _comparable(before.contacts, before.points, before.owners)
-    now = _comparable(new, points, owners)
+    then = comparable(before.contacts, before.points, before.owners)
+    now = comparable(new, points, owners)
     left = then.join(now, on="id", how="anti").with_columns(is_active=pl.lit("false"))
     both = pl.concat([now.join(then.select("id"), on="id", how="semi"), left]).join(
         then, on="id", suffix="_before"
@@ -149,7 +216,7 @@ def _with_idle(details: pl.DataFrame, before: pl.DataFrame, rows: pl.DataFrame) 
     return pl.concat([details, before.join(idle, on="contact_id", how="semi")], how="diagonal_relaxed")
 
 
-def _comparable(rows: pl.DataFrame, points: pl.DataFrame, owners: pl.DataFrame) -> pl.DataFrame:
+def comparable(rows: pl.DataFrame, points: pl.DataFrame, owners: pl.DataFrame) -> pl.DataFrame:
     """[id, _COMPARED…] as text, lists joined by a space (owners by a comma)."""
     further = [
         points.filter(pl.col("kind") == kind)

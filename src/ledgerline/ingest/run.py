@@ -21,10 +21,10 @@ import sqlalchemy as sa
 
 from ledgerline.contacts.clean import rules_fingerprint
 from ledgerline.contacts.keys import Keys
-from ledgerline.databases import runs, staging, writing
+from ledgerline.databases import edits, runs, settling, staging, writing
 from ledgerline.databases.database import Database
 from ledgerline.databases.runs import Lease, Run
-from ledgerline.databases.schema import Staging, contacts, rejects, source_records
+from ledgerline.databases.schema import Staging
 from ledgerline.errors import AccountImbalance, Cancelled, LeaseLost, LedgerlineError, WithdrawalBreaker
 from ledgerline.ingest.executors import Executor
 from ledgerline.ingest.executors.local import LocalExecutor
@@ -45,6 +45,7 @@ class Options:
     partition_rows: int = PARTITION_ROWS
     executor: Executor = field(default_factory=LocalExecutor)
     wanted: Wanted = field(default_factory=Wanted)
+    resume: bool = False  # read a source that an undo paused
 
 
 class Watcher(Protocol):
@@ -73,10 +74,13 @@ class Cancel:
 def ingest(main: Database, source: Source, options: Options, watcher: Watcher, cancel: Cancel) -> Run:
     """Bring everything that is new in the source into the main database; the finished run.
 
-    Raises RunInProgress when another process is at it, Cancelled when asked to stop, and whatever made
-    the run fail, after noting it in the run's row.
+    Raises RunInProgress when another process is at it, SourcePaused after an undo, Cancelled when asked
+    to stop, and whatever made the run fail, after noting it in the run's row.
     """
     with _leased(main, source.system) as lease:
+        if options.resume:
+            settling.resume(main, source.system, lease)
+        settling.check_not_paused(main, source.system)
         run = _take_up(main, source, lease, options) or _open(main, source, lease, options)
         job = Job(
             run_id=run.id,
@@ -164,11 +168,7 @@ def _open(main: Database, source: Source, lease: Lease, options: Options) -> Run
     known = None if state is None or state.rules != rules else state
     read = scope(source, known, runs.latest_of(main, system), options.wanted, runs.utc_now())
     with main.begin() as connection:
-        highest = connection.execute(sa.select(sa.func.max(contacts.c.id))).scalar()
-        is_empty = highest is None and not any(
-            connection.execute(sa.select(table.c.record_key).limit(1)).first()
-            for table in (source_records, rejects)
-        )
+        highest = writing.highest_contact_id(connection)
         run_id = runs.create(
             connection,
             lease,
@@ -176,14 +176,14 @@ def _open(main: Database, source: Source, lease: Lease, options: Options) -> Run
                 "kind": "ingest",
                 "source_system": system,
                 "status": "running",
-                "first_load": is_empty,
+                "first_load": writing.is_empty(connection),
                 "rules": rules,
                 "layout": source.layout,
                 "since": read.reading.since,
                 "reconciles": read.reconciles,
                 "watermark": read.reading.watermark,
                 "advice": "\n".join(read.reading.advice) or None,
-                "first_contact_id": (highest or 0) + 1,
+                "first_contact_id": highest + 1,
                 "started_at": runs.utc_now(),
             },
         )
@@ -307,20 +307,32 @@ def _prepare_joins(job: Job, main: Database) -> None:
 
 
 def _merge_and_write(job: Job, main: Database, progress: _Progress, cancel: Cancel) -> dict[str, int]:
-    """Make the golden contacts, and write. Of a first load, what is in no cluster is written meanwhile."""
+    """Make the golden contacts, and write; again when somebody edits a contact in between."""
+    if job.first_load and main.server.writes_side_by_side:
+        return _write_while_merging(job, main, progress, cancel)
+    while True:
+        progress.report("merge", 0, 1, 0)
+        edited = make_golden(job, main)
+        cancel.check()
+        progress.report("write", 0, 1, 0)
+        if (counts := _write(job, main, edited)) is not None:
+            return counts
+
+
+def _write_while_merging(job: Job, main: Database, progress: _Progress, cancel: Cancel) -> dict[str, int]:
+    """The same for a first load, of which what is in no cluster is written while the rest is made."""
     progress.report("merge", 0, 1, 0)
-    meanwhile = job.first_load and main.server.writes_side_by_side
     with ThreadPoolExecutor(1, thread_name_prefix="merge") as pool:
-        golden = pool.submit(make_golden, job, main, fenced=not meanwhile)
+        golden = pool.submit(make_golden, job, main, fenced=False)
 
         def merged() -> None:
             golden.result()
             cancel.check()
             progress.report("write", 0, 1, 0)
 
-        if not meanwhile:
-            merged()
-        return _write(job, main, merged)
+        counts = _write(job, main, None, merged)
+    assert counts is not None
+    return counts
 
 
 _TOO_FEW_TO_TELL = 10  # in a table of a few rows a share says nothing
@@ -350,15 +362,21 @@ def _has_nothing_to_write(job: Job, main: Database) -> bool:
     return not job.first_load and not staging.has_work(main, Staging(job.run_id, job.system))
 
 
-def _write(job: Job, main: Database, merged: Callable[[], None]) -> dict[str, int]:
+def _write(
+    job: Job, main: Database, edited: int | None, merged: Callable[[], None] = lambda: None
+) -> dict[str, int] | None:
     """The writing transaction: contacts, their records, rejects, the account and the run's end.
 
-    `merged` returns when the golden contacts are staged.
+    edited  the mark of the edits that the golden contacts regard; None is returned, and nothing is written,
+            where somebody edited a contact since. None: there was no contact that could be edited
+    merged  returns when the golden contacts are staged
     """
     tables = Staging(job.run_id, job.system)
     first = job.first_contact_id
     with main.begin() as connection:
         job.lease.check(connection)
+        if edited is not None and edits.mark(connection) != edited:
+            return None
         written = writing.write(
             connection, main.server, tables, job.run_id, first, merged, first_load=job.first_load
         )
@@ -381,8 +399,9 @@ def _finish(job: Job, main: Database, *, with_staging: bool) -> dict[str, int]:
 
 def _end(job: Job, connection: sa.Connection, written: writing.Written) -> dict[str, int]:
     counts = account(runs.receipt_totals(connection, job.run_id), written)
+    state = runs.state_as_json(connection, job.system)
     runs.remember_source(connection, job.system, job.run_id)
-    runs.finish(connection, job.run_id, "succeeded", **counts)
+    runs.finish(connection, job.run_id, "succeeded", state_before=state, **counts)
     return counts
 
 

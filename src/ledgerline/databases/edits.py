@@ -1,0 +1,167 @@
+"""What people entered in place of a source's value: storing it, and reading what holds.
+
+A run works out its contacts before its writing transaction begins, and a person may edit one meanwhile. Both
+lock the leases first, so one waits for the other; a run that finds the journal longer than when it read it
+(`mark`) works its contacts out once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+
+from ledgerline.contacts.edits import EDITABLE, EDITS
+from ledgerline.databases.database import Database
+from ledgerline.databases.runs import named, utc_now
+from ledgerline.databases.schema import contact_edits, contact_points, contacts, leases, value_suggestions
+from ledgerline.errors import UsageError
+
+_KINDS = {"email": "EMAIL", "mobile_e164": "PHONE"}
+
+
+def mark(connection: sa.Connection) -> int:
+    """Rises with every edit."""
+    return connection.execute(sa.select(sa.func.max(contact_edits.c.id))).scalar() or 0
+
+
+def in_force() -> sa.Select[Any]:
+    """The edits that hold, in the columns `EDITS`."""
+    newest = sa.select(sa.func.max(contact_edits.c.id)).group_by(
+        contact_edits.c.contact_id, contact_edits.c.field
+    )
+    owner = sa.func.coalesce(contacts.c.merged_into, contacts.c.id).label("owner_id")
+    columns = [owner if name == "owner_id" else contact_edits.c[name] for name in EDITS]
+    return (
+        sa.select(*columns)
+        .join(contacts, contacts.c.id == contact_edits.c.contact_id)
+        .where(contact_edits.c.id.in_(newest), ~contact_edits.c.withdrawn)
+    )
+
+
+def edit(main: Database, contact_id: int, values: Mapping[str, str | None], by: str) -> None:
+    """Store a person's values for fields of a contact, all or none. They hold until `withdraw`.
+
+    values  field of `EDITABLE` → value as it shall stand, already checked (see `ingest.editing`)
+
+    Raises UsageError when there is no such contact, or it has joined another.
+    """
+    with main.begin() as connection:
+        current = _locked(connection, contact_id)
+        for field, value in values.items():
+            _journal(connection, current, field, value, by)
+            connection.execute(
+                value_suggestions.delete().where(
+                    value_suggestions.c.contact_id == contact_id, value_suggestions.c.field == field
+                )
+            )
+            if field in _KINDS:
+                _move_points(connection, current, field, value)
+        connection.execute(contacts.update().where(contacts.c.id == contact_id).values(**values))
+
+
+def lock(connection: sa.Connection) -> None:
+    """Wait for whoever is writing, and let nobody write until this transaction ends."""
+    connection.execute(leases.update().values(token=leases.c.token))
+
+
+def _locked(connection: sa.Connection, contact_id: int) -> Mapping[str, Any]:
+    """The contact as it is, with nobody else writing until this transaction ends."""
+    lock(connection)
+    found = connection.execute(sa.select(contacts).where(contacts.c.id == contact_id)).first()
+    if found is None:
+        raise UsageError(f"There is no contact {contact_id}.", hint="See: ledgerline export contacts")
+    row = named(found)
+    if row["merged_into"] is not None:
+        raise UsageError(
+            f"Contact {contact_id} is one with contact {row['merged_into']}.",
+            hint=f"Edit contact {row['merged_into']}.",
+        )
+    return row
+
+
+def _journal(
+    connection: sa.Connection,
+    current: Mapping[str, Any],
+    field: str,
+    value: str | None,
+    by: str,
+    *,
+    withdrawn: bool = False,
+) -> None:
+    connection.execute(
+        contact_edits.insert().values(
+            contact_id=current["id"],
+            field=field,
+            value=value,
+            old_value=current[field],
+            source_value=source_value(connection, current, field),
+            withdrawn=withdrawn,
+            edited_by=by,
+            edited_at=utc_now(),
+        )
+    )
+
+
+def source_value(connection: sa.Connection, current: Mapping[str, Any], field: str) -> str | None:
+    """What the sources say of a field by now: what they suggest, or said at the last edit, or what it is."""
+    suggested = connection.execute(
+        sa.select(value_suggestions.c.value).where(
+            value_suggestions.c.contact_id == current["id"], value_suggestions.c.field == field
+        )
+    ).first()
+    if suggested is not None:
+        return _text(suggested.value)
+    last = connection.execute(
+        sa.select(contact_edits.c.source_value, contact_edits.c.withdrawn)
+        .where(contact_edits.c.contact_id == current["id"], contact_edits.c.field == field)
+        .order_by(contact_edits.c.id.desc())
+        .limit(1)
+    ).first()
+    return _text(current[field] if last is None or last.withdrawn else last.source_value)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _move_points(
+    connection: sa.Connection, current: Mapping[str, Any], field: str, value: str | None
+) -> None:
+    """Among the further values what the sources think best comes first, and the contact's own value never."""
+    mine = (contact_points.c.contact_id == current["id"]) & (contact_points.c.kind == _KINDS[field])
+    known = connection.execute(
+        sa.select(contact_points.c.value).where(mine).order_by(contact_points.c.position)
+    ).scalars()
+    source = source_value(connection, current, field)
+    listed = [text for text in dict.fromkeys([source, *known]) if text is not None and text != value]
+    connection.execute(contact_points.delete().where(mine))
+    rows = [
+        {"contact_id": current["id"], "kind": _KINDS[field], "position": number, "value": text}
+        for number, text in enumerate(listed, start=1)
+    ]
+    if rows:
+        connection.execute(contact_points.insert(), rows)
+
+
+def withdraw(connection: sa.Connection, contact_id: int, fields: Sequence[str], by: str) -> None:
+    """Give fields back to the sources; the caller makes the contact anew. Raises as `edit` does."""
+    current = _locked(connection, contact_id)
+    for field in fields:
+        _journal(connection, current, field, None, by, withdrawn=True)
+
+
+def of_contact(main: Database, contact_id: int) -> pl.DataFrame:
+    """The journal of a contact and of those that joined it, the oldest first."""
+    joined = sa.select(contacts.c.id).where(contacts.c.merged_into == contact_id)
+    query = sa.select(contact_edits).where(
+        (contact_edits.c.contact_id == contact_id) | contact_edits.c.contact_id.in_(joined)
+    )
+    with main.connect() as connection:
+        rows = connection.execute(query.order_by(contact_edits.c.id)).mappings()
+        return pl.DataFrame([dict(row) for row in rows], infer_schema_length=None)
+
+
+__all__ = ["EDITABLE", "edit", "in_force", "lock", "mark", "of_contact", "source_value", "withdraw"]

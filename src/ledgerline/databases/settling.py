@@ -1,0 +1,133 @@
+"""What goes back with a run beside contacts and records: rejects, suggestions, splits, pauses.
+
+The rejects and match suggestions of an ingestion are taken back when it is undone, and come again when that
+undo is undone, and so on: `root` is the ingestion at the beginning of such a chain.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import sqlalchemy as sa
+
+from ledgerline.databases.database import Database
+from ledgerline.databases.runs import Lease, utc_now
+from ledgerline.databases.schema import (
+    match_suggestions,
+    rejects,
+    source_pauses,
+    source_records,
+    split_pairs,
+)
+from ledgerline.databases.writing import UNDONE
+from ledgerline.errors import SourcePaused
+
+# -- rejects and suggestions ---------------------------------------------------------------------------
+
+
+def take_back(connection: sa.Connection, system: str, root: int, by: int) -> None:
+    """Close what the ingestion rejected, open again what it settled; `by` is the undo."""
+    mine = (rejects.c.source_system == system) & rejects.c.resolved_run.is_(None)
+    connection.execute(rejects.update().where(mine, rejects.c.run_id == root).values(resolved_run=by))
+    settled = (rejects.c.source_system == system) & (rejects.c.resolved_run == root)
+    reopened = rejects.update().where(settled, _nothing_newer(root))
+    connection.execute(reopened.values(resolved_run=None, reopened_from=root))
+    _mark_suggestions(connection, root, "OPEN", UNDONE)
+
+
+def bring_again(connection: sa.Connection, system: str, root: int, undo: int) -> None:
+    """Do what the ingestion did to rejects once more, where the run `undo` had taken it back."""
+    reopened = (rejects.c.source_system == system) & (rejects.c.reopened_from == root)
+    settled = rejects.update().where(reopened, rejects.c.resolved_run.is_(None))
+    connection.execute(settled.values(resolved_run=root, reopened_from=None))
+    closed = (rejects.c.source_system == system) & (rejects.c.resolved_run == undo)
+    connection.execute(rejects.update().where(closed, _nothing_newer(undo)).values(resolved_run=None))
+    _mark_suggestions(connection, root, UNDONE, "OPEN")
+
+
+def _nothing_newer(run_id: int) -> sa.ColumnElement[bool]:
+    """That no later run rejected the same row again, or made a record of it."""
+    later = rejects.alias("later")
+    same_fault = ~rejects.c.key_fault | (later.c.payload_hash == rejects.c.payload_hash)
+    rejected = sa.exists().where(
+        later.c.source_system == rejects.c.source_system,
+        later.c.record_key == rejects.c.record_key,
+        later.c.key_fault == rejects.c.key_fault,
+        same_fault,
+        later.c.resolved_run.is_(None),
+        later.c.run_id > run_id,
+    )
+    accepted = sa.exists().where(
+        source_records.c.source_system == rejects.c.source_system,
+        source_records.c.record_key == rejects.c.record_key,
+        source_records.c.run_id > run_id,
+        ~rejects.c.key_fault,
+    )
+    return ~rejected & ~accepted
+
+
+def _mark_suggestions(connection: sa.Connection, run_id: int, before: str, after: str) -> None:
+    mine = (match_suggestions.c.run_id == run_id) & (match_suggestions.c.status == before)
+    connection.execute(match_suggestions.update().where(mine).values(status=after))
+
+
+# -- splits --------------------------------------------------------------------------------------------
+
+
+def split(connection: sa.Connection, system: str, record_ids: list[str], run_id: int) -> None:
+    """Declare these source records to be different people, each from each."""
+    pairs = [
+        {"source_system": system, "left_record_id": left, "right_record_id": right, "run_id": run_id}
+        for left, right in combinations(sorted(record_ids), 2)
+    ]
+    known = split_pairs.c.source_system == system
+    here = split_pairs.c.left_record_id.in_(record_ids) & split_pairs.c.right_record_id.in_(record_ids)
+    connection.execute(split_pairs.delete().where(known, here))
+    if pairs:
+        connection.execute(split_pairs.insert(), pairs)
+
+
+def lift_splits(connection: sa.Connection, run_id: int, by: int) -> None:
+    """What the unmerging run declared holds no longer."""
+    mine = (split_pairs.c.run_id == run_id) & split_pairs.c.lifted_run.is_(None)
+    connection.execute(split_pairs.update().where(mine).values(lifted_run=by))
+
+
+def restore_splits(connection: sa.Connection, run_id: int, undo: int) -> None:
+    mine = (split_pairs.c.run_id == run_id) & (split_pairs.c.lifted_run == undo)
+    connection.execute(split_pairs.update().where(mine).values(lifted_run=None))
+
+
+# -- pauses --------------------------------------------------------------------------------------------
+
+
+def pause(connection: sa.Connection, system: str, run_id: int) -> None:
+    connection.execute(source_pauses.delete().where(source_pauses.c.source_system == system))
+    connection.execute(
+        source_pauses.insert().values(source_system=system, run_id=run_id, paused_at=utc_now())
+    )
+
+
+def unpause(connection: sa.Connection, system: str, run_id: int) -> None:
+    """End the pause that this undo began."""
+    mine = (source_pauses.c.source_system == system) & (source_pauses.c.run_id == run_id)
+    connection.execute(source_pauses.delete().where(mine))
+
+
+def resume(main: Database, system: str, lease: Lease) -> None:
+    """End the pause of a source, whoever began it."""
+    with main.begin() as connection:
+        lease.check(connection)
+        connection.execute(source_pauses.delete().where(source_pauses.c.source_system == system))
+
+
+def check_not_paused(main: Database, system: str) -> None:
+    """Raises SourcePaused."""
+    query = sa.select(source_pauses.c.run_id).where(source_pauses.c.source_system == system)
+    with main.connect() as connection:
+        paused_by = connection.execute(query).scalar()
+    if paused_by is not None:
+        raise SourcePaused(
+            f"Run {paused_by}, an undo, paused {system}: a run now would do again what was undone.",
+            hint="When the source is as it should be: ledgerline ingest --resume",
+        )
