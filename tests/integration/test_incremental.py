@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
 from tests.house import Installation, contact
+from tests.postgres import PostgresServer
 
+from ledgerline.databases.database import Database
 from ledgerline.databases.runs import Run
 from ledgerline.errors import SettingsError, WithdrawalBreaker
 from ledgerline.ingest.scope import Wanted
@@ -269,3 +274,59 @@ def test_few_rows_do_not_trip_the_breaker(house: Installation) -> None:
     house.ingest()
     house.delete(*range(1, 10))
     assert touched(house.ingest(wanted=RECONCILE)) == {"vanished": 9}
+
+
+# -- transactions that stay open ---------------------------------------------------------------------------
+
+
+@contextmanager
+def transaction(house: Installation) -> Iterator[sa.Connection]:
+    """A writer of the invoice database whose transaction stays open; it is told when to commit."""
+    database = Database(house.settings.invoice.url)
+    try:
+        with database.engine.connect() as connection:
+            connection.execute(sa.text("SELECT 1"))
+            yield connection
+    finally:
+        database.close()
+
+
+_LATE = "UPDATE dbo_user_new.customer_contacts SET contact_person_name = :name, updated_at = :now"
+
+
+@pytest.mark.parametrize("writes_at", ["once", "the end"])
+def test_a_transaction_that_stays_open_over_several_runs(
+    tmp_path: Path, postgres: PostgresServer, writes_at: str
+) -> None:
+    house = Installation("postgresql", tmp_path, postgres, INVOICE_OVERLAP="1s")
+    house.write_invoice([row(n, updated_at=now()) for n in range(1, 6)], further=[updated_at()])
+    house.ingest()
+    write = sa.text(f"{_LATE} WHERE contactid = 1")
+    with transaction(house) as late:
+        late_values = {"name": "Late Laila", "now": now()}  # as now() gives it: when the transaction began
+        if writes_at == "once":
+            late.execute(write, late_values)
+        for n in range(2, 5):
+            time.sleep(0.7)  # longer than the overlap, in all
+            house.update(n, contact_person_name=f"Early Emma{_WORDS[n]}", updated_at=now())
+            assert touched(house.ingest()) == {"updated": 1}
+        if writes_at == "the end":
+            late.execute(write, late_values)
+        late.commit()
+    assert touched(house.ingest()) == {"updated": 1}
+    assert house.by_record()["1"]["name"] == "Late Laila"
+    time.sleep(1.1)
+    house.ingest()
+    assert house.ingest().counts["fetched"] == 0
+
+
+def test_a_first_run_beside_an_open_transaction_is_followed_by_another(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    house = Installation("postgresql", tmp_path, postgres)
+    house.write_invoice([row(n, updated_at=now()) for n in range(1, 6)], further=[updated_at()])
+    with transaction(house):
+        run = house.ingest()
+        assert "How far updated_at can be trusted is not known" in (run.advice or "")
+    assert house.ingest().since is None
+    assert house.ingest().since is not None
