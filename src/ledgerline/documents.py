@@ -30,12 +30,14 @@ def run_document(run: Run, progress: Mapping[str, Any] | None = None) -> dict[st
         "finishedAt": timestamp(run.finished_at),
         "progress": None if progress is None else progress_document(progress),
         "counts": dict(run.counts),
-        "incremental": run.since is not None,
-        "reconciled": run.reconciles,
-        "advice": run.advice.splitlines() if run.advice else [],
     }
     if run.undoes_run is not None:
         document["undoesRun"] = run.undoes_run
+    if run.since is not None:
+        document["incremental"] = True
+        document["reconciled"] = run.reconciles
+    if run.advice:
+        document["advice"] = run.advice.splitlines()
     if run.error_code:
         document["error"] = {"code": run.error_code, "detail": run.error_detail, "hint": run.error_hint}
     return document

@@ -6,7 +6,6 @@ The one thing here that writes is for databases that Ledgerline makes itself, to
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import polars as pl
 import sqlalchemy as sa
@@ -20,9 +19,6 @@ from ledgerline.sources.sample import customers, generate
 from ledgerline.url import Engine
 
 _Moment = sa.DateTime().with_variant(mssql.DATETIME2(7), "mssql")  # type: ignore[no-untyped-call]
-
-
-_FOUNDED = datetime(2018, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 
 
 def write_sample(
@@ -44,7 +40,7 @@ def write_sample(
         if schema is not None and schema not in sa.inspect(connection).get_schema_names():
             connection.execute(sa.schema.CreateSchema(schema))
         contacts.metadata.create_all(connection)
-    named = customers(rows, seed).with_columns(updated_at=pl.lit(_FOUNDED))
+    named = customers(rows, seed).with_columns(updated_at=_entered())
     with database.begin([(companies, named)]):
         pass
     done = 0
@@ -93,6 +89,15 @@ def _tables(schema: str | None, layout: InvoiceTable) -> tuple[sa.Table, sa.Tabl
         sa.Column("personid", BigInt, nullable=False),
     )
     return contacts, companies, truth
+
+
+_YEARS = ((2015, 1), (2026, 10))
+
+
+def _entered() -> pl.Expr:
+    """One customer after the other, from 2015 to the autumn of 2026."""
+    first, last = (pl.date(year, month, 1).cast(pl.Datetime("us")).cast(pl.Int64) for year, month in _YEARS)
+    return (first + (last - first) // pl.len() * pl.int_range(pl.len())).cast(pl.Datetime("us"))
 
 
 # {table}, its {key}, and a {name} for what is made. Statements have a blank line between them.
