@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache, partial
 from pathlib import Path
 
@@ -11,11 +12,14 @@ from ledgerline.databases.migrate import migrate, newest_revision, revision
 from ledgerline.databases.runs import Run
 from ledgerline.errors import SettingsError
 from ledgerline.ingest import run as ingestion
+from ledgerline.ingest.editing import edit_contact, withdraw_edits
 from ledgerline.ingest.executors import Executor
 from ledgerline.ingest.executors.local import LocalExecutor
+from ledgerline.ingest.history import History, contact_history
 from ledgerline.ingest.partitions import Job, KnownRows, Result, run_partition
 from ledgerline.ingest.scope import Wanted
 from ledgerline.ingest.undo import Undone, undo
+from ledgerline.ingest.unmerge import Unmerged, unmerge
 from ledgerline.settings import DatabaseSettings, Settings, load_settings
 from ledgerline.sources import Partition
 from ledgerline.sources.invoice import SYSTEM, InvoiceSource
@@ -102,6 +106,26 @@ class App:
         """Take a run back. See `ingest.undo.undo` for what it raises."""
         self.prepare()
         return undo(self.main, run_id, strict=strict)
+
+    def unmerge(self, contact_id: int) -> Unmerged:
+        """Split a contact. See `ingest.unmerge.unmerge` for what it raises."""
+        self.prepare()
+        return unmerge(self.main, contact_id)
+
+    def edit(self, contact_id: int, values: Mapping[str, str | None], *, by: str) -> None:
+        """Store a person's values. See `ingest.editing.edit_contact` for what it raises."""
+        self.prepare()
+        edit_contact(self.main, contact_id, values, by=by, region=self.settings.default_country_code)
+
+    def withdraw(self, contact_id: int, fields: Sequence[str], *, by: str) -> None:
+        """Give fields back to the sources. See `ingest.editing.withdraw_edits` for what it raises."""
+        self.prepare()
+        withdraw_edits(self.main, contact_id, fields, by=by)
+
+    def history(self, contact_id: int) -> History:
+        """What is known of a contact. See `ingest.history.contact_history` for what it raises."""
+        self.prepare()
+        return contact_history(self.main, contact_id)
 
     def close(self) -> None:
         for database in (self._main, self._invoice):

@@ -10,7 +10,9 @@ from typing import Any
 
 from ledgerline.databases.runs import Run
 from ledgerline.errors import LedgerlineError
+from ledgerline.ingest.history import Change, Field, History
 from ledgerline.ingest.undo import Undone
+from ledgerline.ingest.unmerge import Unmerged
 
 
 def timestamp(moment: datetime | None) -> str | None:
@@ -85,6 +87,68 @@ def kept_document(kept: Mapping[str, Any]) -> dict[str, Any]:
         "reason": str(kept["reason"]),
         "changedBy": kept["changed_by"],
     }
+
+
+def history_document(history: History) -> dict[str, Any]:
+    contact = history.contact
+    return {
+        "contactId": contact["id"],
+        "askedFor": history.asked_for,
+        "isActive": contact["is_active"],
+        "createdRun": contact["created_run"],
+        "updatedRun": contact["updated_run"],
+        "fields": [_field_document(field) for field in history.fields],
+        "sources": [_source_document(record) for record in history.records],
+        "joined": [{"contactId": row["id"], "runId": row["run_id"]} for row in history.joined],
+    }
+
+
+def _field_document(field: Field) -> dict[str, Any]:
+    document = {
+        "field": camel(field.name),
+        "value": field.value,
+        "rule": field.rule,
+        "runId": field.run_id,
+        "sourceRecordId": field.source_record_id,
+        "editedBy": field.edited_by,
+        "editedAt": timestamp(field.edited_at),
+        "changes": [_change_document(change) for change in field.changes],
+    }
+    if field.has_suggestion:
+        document["suggestion"] = field.suggestion
+    return document
+
+
+def _change_document(change: Change) -> dict[str, Any]:
+    return {
+        "at": timestamp(change.at),
+        "oldValue": change.old,
+        "newValue": change.new,
+        "rule": change.rule,
+        "runId": change.run_id,
+        "sourceRecordId": change.source_record_id,
+        "editedBy": change.edited_by,
+    }
+
+
+def _source_document(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "sourceSystem": record["source_system"],
+        "sourceRecordId": record["source_record_id"],
+        "isLive": record["is_live"],
+        "runId": record["run_id"],
+        "matchRule": record["match_rule"],
+        "matchPartner": record["match_partner"],
+        "matchScore": record["match_score"],
+    }
+
+
+def unmerge_document(unmerged: Unmerged) -> dict[str, Any]:
+    records = [
+        {"sourceRecordId": record, "contactId": contact_id}
+        for record, contact_id in unmerged.contacts.items()
+    ]
+    return {**run_document(unmerged.run), "records": records}
 
 
 def camel(name: str | None) -> str | None:

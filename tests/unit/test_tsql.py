@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import sqlalchemy as sa
 import sqlglot
@@ -23,6 +24,7 @@ from ledgerline.databases import engines, reports, schema
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines import Load
 from ledgerline.databases.engines.sqlserver import unconnected_dialect
+from ledgerline.databases.runs import Run
 from ledgerline.ingest.run import Cancel
 from ledgerline.settings import Settings, load_settings
 from ledgerline.sources.sample_database import write_sample
@@ -95,7 +97,7 @@ def _no_second_connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def statements(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """What a first run, a run that finds changes, and the reports execute, as T-SQL."""
+    """What a first run, a run that finds changes, the reports and undo execute, as T-SQL."""
     folder = tmp_path_factory.mktemp("tsql")
     urls = {
         "DATABASE_URL": f"sqlite:///{folder}/main.db",
@@ -124,9 +126,27 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
                 reports.merged_examples(app.main, run.id, 5)
             reports.reject_reasons(app.main, second.source_system)
             list(reports.export_contacts(app.main, inactive=True))
+            list(reports.all_open_rejects(app.main))
+            reports.rejects_of(app.main, "5")
+            _put_right(app, first, second)
         finally:
             app.close()
     return sorted({_as_tsql(statement) for statement in caught if _is_ours(statement)})
+
+
+def _put_right(app: App, first: Run, second: Run) -> None:
+    """What people do after a run: edits, a split, undos and a redo, on top of each other."""
+    exported = pl.concat(reports.export_contacts(app.main))
+    merged = exported.filter(pl.col("sourceRecordIds").list.len() > 1)["id"][0]
+    app.edit(merged, {"designation": "Owner", "email": "owner@shop.example"}, by="Kim")
+    app.withdraw(merged, ["designation"], by="Kim")
+    app.unmerge(merged)
+    app.history(merged)
+    app.undo(app.undo(second.id).run.id)
+    undone = app.undo(first.id)
+    assert undone.kept
+    app.undo(undone.run.id)
+    app.ingest(_Unwatched(), Cancel(), resume=True)
 
 
 def _sample(settings: Settings) -> None:

@@ -1,18 +1,21 @@
-"""Commands by which people put things right: undo."""
+"""Commands by which people see what became of a contact, and put it right: history, edit, unmerge, undo."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import getpass
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from ledgerline.cli import show
+from ledgerline.cli import show, show_history
 from ledgerline.cli.ingestion import Json
 from ledgerline.cli.opened import opened
-from ledgerline.documents import camel, undo_document
+from ledgerline.contacts.edits import EDITABLE
+from ledgerline.documents import camel, history_document, undo_document, unmerge_document
+from ledgerline.errors import UsageError
 from ledgerline.ingest.undo import Kept, Reason, Undone
 
 _KEPT_SHOWN = 20
@@ -20,6 +23,9 @@ _KEPT_SHOWN = 20
 
 def register(app: typer.Typer) -> None:
     app.command("undo")(undo)
+    app.command("unmerge")(unmerge)
+    app.command("edit")(edit)
+    app.command("history")(history)
 
 
 # -- undo ------------------------------------------------------------------------------------------------
@@ -98,3 +104,104 @@ def _because(kept: Kept) -> str:
     if kept.reason == Reason.IN_USE:
         return "messages, or a contact that joined it"
     return f"run {kept.changed_by}" if kept.changed_by else "a later run"
+
+
+# -- unmerge ---------------------------------------------------------------------------------------------
+
+
+ContactId = Annotated[int, typer.Argument(metavar="CONTACT", help="The contact's id.")]
+
+
+def unmerge(contact_id: ContactId, json: Json = False) -> None:
+    """Split a contact into its source records, each a contact of its own, and never merge them again.
+
+    The first record keeps the contact. It is a run, and can be undone.
+    """
+    with opened(quiet=json) as app:
+        unmerged = app.unmerge(contact_id)
+    if json:
+        show.print_json(unmerge_document(unmerged))
+        return
+    show.out.print(f"\n[bold]Run {unmerged.run.id}[/] split contact {contact_id}\n")
+    table = Table(box=None, padding=(0, 2), show_header=False)
+    for record, own in unmerged.contacts.items():
+        table.add_row(f"source row {escape(record)}", "[dim]is now[/]", f"contact {own}")
+    show.out.print(table)
+    show.out.print()
+    show.next_steps([(f"ledgerline undo {unmerged.run.id}", "take this back")])
+
+
+# -- edit ------------------------------------------------------------------------------------------------
+
+_FIELDS: Mapping[str, str] = {spelling: name for name in EDITABLE for spelling in (name, camel(name) or name)}
+
+
+def edit(
+    contact_id: ContactId,
+    values: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FIELD=VALUE…", help="designation=Director; empty: no value."),
+    ] = None,
+    withdraw: Annotated[
+        list[str] | None,
+        typer.Option("--withdraw", metavar="FIELD", help="Give this field back to the sources."),
+    ] = None,
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so.")] = "",
+    json: Json = False,
+) -> None:
+    """Enter values for a contact; no run overwrites them.
+
+    Fields: name, honorific, companyName, email, mobileE164, designation, relationshipType.
+    """
+    if not values and not withdraw:
+        raise UsageError("Nothing to edit.", hint="For example: ledgerline edit 1 designation=Director")
+    given = dict(_assignment(text) for text in values or ())
+    fields = [_field(name) for name in withdraw or ()]
+    person = by or _this_person()
+    with opened(quiet=json) as app:
+        if given:
+            app.edit(contact_id, given, by=person)
+        if fields:
+            app.withdraw(contact_id, fields, by=person)
+        found = app.history(contact_id)
+    if json:
+        show.print_json(history_document(found))
+    else:
+        show_history.history(found, only={*given, *fields})
+
+
+def _this_person() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container's user may have no name
+        raise UsageError("Who edits is not known here.", hint="Add: --by NAME") from None
+
+
+def _assignment(text: str) -> tuple[str, str | None]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"{text!r} is no FIELD=VALUE.", hint="For example: designation=Director")
+    return _field(name), value or None
+
+
+def _field(name: str) -> str:
+    if name not in _FIELDS:
+        spellings = ", ".join(camel(field) or field for field in EDITABLE)
+        raise UsageError(f"{name} cannot be edited.", hint=f"Fields: {spellings}.")
+    return _FIELDS[name]
+
+
+# -- history ---------------------------------------------------------------------------------------------
+
+
+def history(contact_id: ContactId, json: Json = False) -> None:
+    """Each field of a contact: its value, who gave it and why, and what it was before.
+
+    A contact that joined another shows where it went.
+    """
+    with opened(quiet=json) as app:
+        found = app.history(contact_id)
+    if json:
+        show.print_json(history_document(found))
+    else:
+        show_history.history(found)

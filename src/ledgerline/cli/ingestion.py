@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -236,18 +236,34 @@ def _run_row(run: Run) -> list[str]:
 
 
 def rejects(
-    run_id: Annotated[int, typer.Argument(metavar="RUN", help="The run's number, see: ledgerline runs")],
+    run_id: Annotated[
+        int | None,
+        typer.Argument(metavar="[RUN]", help="Only what this run rejected anew.", show_default=False),
+    ] = None,
     json: Json = False,
     limit: Annotated[int, typer.Option(min=1, help="How many to show of each reason.")] = 5,
+    record: Annotated[
+        str, typer.Option("--record", metavar="ID", help="Every time that this source row was rejected.")
+    ] = "",
 ) -> None:
-    """The rows that a run rejected: by reason with examples, or all of them as --json (a line each)."""
+    """Rows that are rejected now, or that a run rejected anew, by reason; --json: a line each."""
+    if record and run_id is not None:
+        raise UsageError("A run and a record are two questions.", hint="Leave out one of them.")
     with opened(quiet=json) as app:
         app.prepare()
-        if runs.get(app.main, run_id) is None:
+        if run_id is not None and runs.get(app.main, run_id) is None:
             raise UsageError(f"There is no run {run_id}.", hint="See: ledgerline runs")
-        documents = (reject_document(row) for row in reports.open_rejects(app.main, run_id))
+        documents = (reject_document(row) for row in _rejected(app, run_id, record))
         if json:
             for document in documents:
                 show.print_json(document)
-            return
-        show.reject_groups(documents, limit)
+        elif record:
+            show.reject_history(record, documents)
+        else:
+            show.reject_groups(documents, limit)
+
+
+def _rejected(app: App, run_id: int | None, record: str) -> Iterable[Mapping[str, Any]]:
+    if record:
+        return reports.rejects_of(app.main, record)
+    return reports.all_open_rejects(app.main) if run_id is None else reports.open_rejects(app.main, run_id)

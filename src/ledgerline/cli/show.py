@@ -187,7 +187,7 @@ def reject_groups(documents: Iterable[Mapping[str, Any]], limit: int) -> None:
         if counts[reason] <= limit:
             groups.setdefault(reason, []).append(document)
     if not groups:
-        out.print("This run rejected no row.")
+        out.print("No row was rejected.")
     for reason in sorted(groups, key=lambda name: -counts[name]):
         out.print(f"[bold]{counts[reason]:,}[/] {escape(reason)}")
         for document in groups[reason]:
@@ -195,6 +195,26 @@ def reject_groups(documents: Iterable[Mapping[str, Any]], limit: int) -> None:
                 f"{name} {_short(value)}" for name, value in document["raw"].items() if value is not None
             )
             out.print(f"    [dim]row {escape(str(document['sourceRecordId']))}:[/] {escape(raw)}")
+
+
+def reject_history(record: str, documents: Iterable[Mapping[str, Any]]) -> None:
+    """Every time that one source row was rejected."""
+    table = Table(box=None, padding=(0, 2))
+    for heading in ("rejected in", "because of", "raw values", "settled"):
+        table.add_column(heading, overflow="fold")
+    for document in documents:
+        raw = ", ".join(f"{name} {_short(value)}" for name, value in document["raw"].items() if value)
+        settled = document["resolvedRun"]
+        table.add_row(
+            f"run {document['runId']}",
+            escape(", ".join(document["reasons"])),
+            escape(raw),
+            "[yellow]rejected still[/]" if settled is None else f"in run {settled}",
+        )
+    if table.row_count:
+        out.print(table)
+    else:
+        out.print(f"Row {escape(record)} was never rejected.")
 
 
 def _short(value: str, length: int = 60) -> str:

@@ -10,6 +10,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from ledgerline.contacts.emails import clean_emails
+from ledgerline.contacts.model import Relationship
+from ledgerline.contacts.phones import clean_phones
+from ledgerline.contacts.texts import storable, tidy
+from ledgerline.errors import UsageError
+
 EDITABLE = (
     "name",
     "honorific",
@@ -121,3 +127,50 @@ def _with_golden(points: pl.DataFrame, edits: pl.DataFrame, kind: str) -> pl.Dat
     position = pl.int_range(1, pl.len() + 1).over("contact_id").cast(points.schema["position"])
     renumbered = listed.with_columns(position=position).select(points.columns)
     return pl.concat([points.filter(~concerned.to_series()), renumbered])
+
+
+# -- what people may enter --------------------------------------------------------------------------------
+
+
+_LENGTHS = {"name": 200, "honorific": 32, "company_name": 300, "designation": 200}
+_NEEDED = ("name", "relationship_type")
+
+
+def checked(field: str, text: str | None, region: str) -> str | None:
+    """The value as it is stored, of what a person wrote; None: the contact has no such value.
+
+    region  default country of phones
+
+    Raises UsageError when the field cannot be edited, or the value will not do.
+    """
+    if field not in EDITABLE:
+        raise UsageError(f"{field} cannot be edited.", hint=f"Fields: {', '.join(EDITABLE)}.")
+    tidied = None if text is None else tidy(storable(text))
+    if not tidied:
+        if field in _NEEDED:
+            raise UsageError(f"A contact needs a value of {field}.", hint="Give it one.")
+        return None
+    if field == "email":
+        email = clean_emails(tidied)
+        only = email.email if not (email.further or email.reasons) else None
+        return _accepted(only, f"{tidied!r} is no e-mail address.", "Give one address.")
+    if field == "mobile_e164":
+        phone = clean_phones(tidied, region)
+        only = phone.phone if not (phone.further or phone.reasons) else None
+        hint = f"One number, with its country code if it is not of {region}: +91 98200 12345."
+        return _accepted(only, f"{tidied!r} is no phone number.", hint)
+    if field == "relationship_type":
+        kinds = [kind.value for kind in Relationship]
+        kind = tidied.upper()
+        return _accepted(kind if kind in kinds else None, f"{tidied!r} is no relationship.", ", ".join(kinds))
+    if len(tidied) > _LENGTHS[field]:
+        raise UsageError(
+            f"{field} has {len(tidied)} characters.", hint=f"At most {_LENGTHS[field]} can be stored."
+        )
+    return tidied
+
+
+def _accepted(value: str | None, fault: str, hint: str) -> str:
+    if value is None:
+        raise UsageError(fault, hint=hint)
+    return value

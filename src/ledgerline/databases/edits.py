@@ -62,6 +62,20 @@ def edit(main: Database, contact_id: int, values: Mapping[str, str | None], by: 
         connection.execute(contacts.update().where(contacts.c.id == contact_id).values(**values))
 
 
+def system_of(main: Database, contact_id: int) -> str:
+    """The source that a contact came from. Raises UsageError when there is no such contact."""
+    query = sa.select(contacts.c.source_system).where(contacts.c.id == contact_id)
+    with main.connect() as connection:
+        system = connection.execute(query).scalar()
+    if system is None:
+        raise unknown(contact_id)
+    return str(system)
+
+
+def unknown(contact_id: int) -> UsageError:
+    return UsageError(f"There is no contact {contact_id}.", hint="See: ledgerline export contacts")
+
+
 def lock(connection: sa.Connection) -> None:
     """Wait for whoever is writing, and let nobody write until this transaction ends."""
     connection.execute(leases.update().values(token=leases.c.token))
@@ -72,7 +86,7 @@ def _locked(connection: sa.Connection, contact_id: int) -> Mapping[str, Any]:
     lock(connection)
     found = connection.execute(sa.select(contacts).where(contacts.c.id == contact_id)).first()
     if found is None:
-        raise UsageError(f"There is no contact {contact_id}.", hint="See: ledgerline export contacts")
+        raise unknown(contact_id)
     row = named(found)
     if row["merged_into"] is not None:
         raise UsageError(

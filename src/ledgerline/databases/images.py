@@ -36,17 +36,21 @@ def keep_contacts(
     *,
     gone: bool = False,
 ) -> None:
-    """Keep what these contacts are; what the run brought back itself has none. `gone`: it deletes them."""
+    """Keep what these contacts are, once a run; what it brought back itself has no image.
+
+    gone  whether the run deletes them
+    """
     brought_back = sa.select(restored_contacts.c.contact_id).where(restored_contacts.c.run_id == run_id)
-    for table, versions, key in (
-        (contacts, contact_versions, contacts.c.id),
+    kept = sa.select(contact_versions.c.id).where(contact_versions.c.replaced_by_run == run_id)
+    for table, versions, key in (  # the contacts last: that they are kept says that all of them is
         *((table, versions, table.c.contact_id) for table, versions in _DETAILS),
+        (contacts, contact_versions, contacts.c.id),
     ):
         names = [column.name for column in table.columns]
         values = [sa.literal(run_id), *(table.c[name] for name in names)]
         if table is contacts:
             names, values = [*names, "gone"], [*values, sa.literal(gone, sa.Boolean)]
-        rows = sa.select(*values).where(key.in_(ids), key.not_in(brought_back))
+        rows = sa.select(*values).where(key.in_(ids), key.not_in(brought_back), key.not_in(kept))
         connection.execute(versions.insert().from_select(["replaced_by_run", *names], rows))
 
 

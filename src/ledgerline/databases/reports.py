@@ -41,6 +41,23 @@ def open_rejects(main: Database, run_id: int) -> Iterator[dict[str, Any]]:
         yield from map(named, connection.execute(query.order_by(rejects.c.ordinal)))
 
 
+def all_open_rejects(main: Database) -> Iterator[dict[str, Any]]:
+    """The rows that are rejected now, whichever run did it."""
+    query = sa.select(rejects).where(rejects.c.resolved_run.is_(None))
+    with main.connect() as connection:
+        yield from map(named, connection.execute(query.order_by(rejects.c.run_id, rejects.c.ordinal)))
+
+
+def rejects_of(main: Database, source_record_id: str) -> list[dict[str, Any]]:
+    """Every time that a source row was rejected, the oldest first."""
+    same = rejects.c.source_record_id == source_record_id
+    if source_record_id.isdecimal() and str(int(source_record_id)) == source_record_id:
+        same &= rejects.c.record_key == int(source_record_id)  # the index
+    with main.connect() as connection:
+        query = sa.select(rejects).where(same).order_by(rejects.c.run_id, rejects.c.ordinal)
+        return [named(row) for row in connection.execute(query)]
+
+
 def reject_reasons(main: Database, system: str) -> list[tuple[str, int]]:
     """How often each set of reasons stands among the open rejects of a source, the most frequent first."""
     count = sa.func.count().label("rows")

@@ -21,6 +21,7 @@ from ledgerline.databases.schema import (
     owners,
     rejects,
     source_records,
+    split_pairs,
 )
 
 KNOWN = pl.Schema(
@@ -264,6 +265,27 @@ def partners(main: Database, staging: Staging) -> pl.DataFrame:
         .where(source_records.c.contact_id.in_(sa.select(shared.c.contact_id)), is_known_still)
     )
     return typed(partners, MATCHED)
+
+
+def split_pairs_of(main: Database, system: str) -> pl.DataFrame:
+    """[left_record_id, right_record_id] of the pairs of a source that are held to be different people."""
+    query = sa.select(split_pairs.c.left_record_id, split_pairs.c.right_record_id).where(
+        split_pairs.c.source_system == system, split_pairs.c.lifted_run.is_(None)
+    )
+    return typed(main.read(query), pl.Schema({"left_record_id": pl.String, "right_record_id": pl.String}))
+
+
+def split_and_staged(main: Database, staging: Staging, first_contact_id: int) -> pl.DataFrame:
+    """[source_record_id, contact_id] of the staged new records that somebody split from others."""
+    ends = [
+        sa.select(end).where(split_pairs.c.source_system == staging.system)
+        for end in (split_pairs.c.left_record_id, split_pairs.c.right_record_id)
+    ]
+    records = staging.records
+    query = sa.select(records.c.source_record_id, records.c.contact_id).where(
+        records.c.contact_id >= first_contact_id, records.c.source_record_id.in_(sa.union(*ends))
+    )
+    return typed(main.read(query), pl.Schema({"source_record_id": pl.String, "contact_id": pl.Int64}))
 
 
 def sample(main: Database, ids: Sequence[tuple[int, int]]) -> pl.DataFrame:

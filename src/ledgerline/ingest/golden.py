@@ -14,7 +14,7 @@ from ledgerline.databases.schema import Staging, changes
 from ledgerline.ingest.partitions import Job
 
 _CONTACTS_AT_ONCE = 25_000
-_COMPARED = (
+COMPARED = (
     "name",
     "honorific",
     "company_name",
@@ -28,7 +28,7 @@ _COMPARED = (
     "further_emails",
     "further_phones",
 )
-_GIVEN_AS = {"owners": "owner"}  # a contact's field → the field whose giver is known
+GIVEN_AS = {"owners": "owner"}  # a contact's field → the field whose giver is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def remade(members: pl.DataFrame, before: staging.Current | None, edited: pl.Dat
     before   the contacts as they are, those that there are; None: none of any
     edited   as `contacts.edits.effective` gives it
     """
-    golden = survive(_lined_up(members))
+    golden = survive(lined_up(members))
     over = overlay(
         contact_rows(golden, members, job), golden.points.rename({"cluster": "contact_id"}), edited
     )
@@ -134,7 +134,7 @@ def _edits_marked(changed: pl.DataFrame, edited: pl.DataFrame) -> pl.DataFrame:
     ).drop("is_edit")
 
 
-def _lined_up(members: pl.DataFrame) -> pl.DataFrame:
+def lined_up(members: pl.DataFrame) -> pl.DataFrame:
     """Members as `survive` wants them. One source, so trust is equal; a later key is the newer record."""
     return members.sort("record_key", "source_record_id").with_columns(
         record=pl.int_range(pl.len(), dtype=pl.Int64),
@@ -197,7 +197,7 @@ def with_changes(
         both.filter(~pl.col(name).eq_missing(pl.col(f"{name}_before"))).select(
             contact_id="id", field=pl.lit(name), old_value=f"{name}_before", new_value=name
         )
-        for name in _COMPARED
+        for name in COMPARED
     ]
     changed = pl.concat(fields)
     differing = changed["contact_id"].unique()
@@ -217,7 +217,7 @@ def _with_idle(details: pl.DataFrame, before: pl.DataFrame, rows: pl.DataFrame) 
 
 
 def comparable(rows: pl.DataFrame, points: pl.DataFrame, owners: pl.DataFrame) -> pl.DataFrame:
-    """[id, _COMPARED…] as text, lists joined by a space (owners by a comma)."""
+    """[id, COMPARED…] as text, lists joined by a space (owners by a comma)."""
     further = [
         points.filter(pl.col("kind") == kind)
         .sort("contact_id", "position")
@@ -233,18 +233,18 @@ def comparable(rows: pl.DataFrame, points: pl.DataFrame, owners: pl.DataFrame) -
     wide = rows.with_columns(pl.col("is_active").cast(pl.Boolean))
     for frame in (*further, named):
         wide = wide.join(frame, left_on="id", right_on="contact_id", how="left")
-    return wide.select("id", *[pl.col(name).cast(pl.String) for name in _COMPARED])
+    return wide.select("id", *[pl.col(name).cast(pl.String) for name in COMPARED])
 
 
 def _with_source(
     changed: pl.DataFrame, provenance: pl.DataFrame, members: pl.DataFrame, job: Job
 ) -> pl.DataFrame:
-    numbered = _lined_up(members).select("record", "source_record_id")
+    numbered = lined_up(members).select("record", "source_record_id")
     givers = provenance.join(numbered, on="record").select(
         contact_id="cluster", of_record="field", source_record_id="source_record_id"
     )
     return (
-        changed.with_columns(of_record=pl.col("field").replace(_GIVEN_AS))
+        changed.with_columns(of_record=pl.col("field").replace(GIVEN_AS))
         .join(givers, on=["contact_id", "of_record"], how="left")
         .with_columns(
             run_id=pl.lit(job.run_id, pl.Int64),

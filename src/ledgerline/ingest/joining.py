@@ -57,7 +57,8 @@ def join_records(job: Job, main: Database, keys: list[Keys]) -> Joined:
 
     names = read_back(pl.Series(blocks.names_needed()), "name")
     names = pl.concat([known.select("record", "name"), names.select("record", "name")])
-    matches = match(blocks, names, known.select("record", "contact_id"))
+    apart = _split_pairs(main, tables, known, first_new)
+    matches = match(blocks, names, known.select("record", "contact_id"), apart)
     del blocks, names
     fresh = read_back(matches.clusters["record"], "record_key", "source_record_id")
     clustered = pl.concat([known, fresh.with_columns(is_staged=pl.lit(value=True))], how="diagonal")
@@ -84,6 +85,24 @@ def _known_records(job: Job, main: Database, tables: Staging) -> pl.DataFrame:
         ]
     ordered = pl.concat(frames).sort("contact_id", "record_key", "source_record_id")
     return ordered.with_columns(record=pl.int_range(pl.len(), dtype=pl.Int64))
+
+
+def _split_pairs(main: Database, tables: Staging, known: pl.DataFrame, first_new: int) -> pl.DataFrame | None:
+    """[left, right]: the numbers of records that a person declared to be different people."""
+    pairs = staging.split_pairs_of(main, tables.system)
+    if pairs.is_empty():
+        return None
+    new = staging.split_and_staged(main, tables, first_new + known.height)
+    numbered = pl.concat(
+        [
+            known.select("source_record_id", "record"),
+            new.select("source_record_id", record=pl.col("contact_id") - first_new),
+        ]
+    )
+    for end in ("left", "right"):
+        named = numbered.rename({"source_record_id": f"{end}_record_id", "record": end})
+        pairs = pairs.join(named, on=f"{end}_record_id")
+    return pairs.select("left", "right")
 
 
 def _sample(job: Job, main: Database, known: pl.DataFrame, new: Keys) -> Sample | None:

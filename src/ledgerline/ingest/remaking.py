@@ -17,6 +17,7 @@ from ledgerline.databases.schema import (
     contact_points,
     contacts,
     owners,
+    source_records,
     value_suggestions,
 )
 from ledgerline.ingest.golden import Remade, remade
@@ -42,6 +43,7 @@ def remake(hand: Hand, ids: sa.Select[Any]) -> None:
 
     Those that differ get a before-image and rows in `changes`. One that is not there yet is inserted.
     """
+    _revive(hand, ids)
     edited = effective(staging.fetched(hand.connection, edits.in_force(), EDITS), _NOBODY_JOINS)
     for chosen in _slices(hand.connection, ids):
         members = staging.members_of(hand.connection, chosen)
@@ -51,6 +53,20 @@ def remake(hand: Hand, ids: sa.Select[Any]) -> None:
         if made.contacts.is_empty():
             continue
         _write(hand, made, before)
+
+
+def _revive(hand: Hand, ids: sa.Select[Any]) -> None:
+    """A contact that has live records again is no redirect any more."""
+    live = sa.select(source_records.c.contact_id).where(source_records.c.is_live)
+    redirects = sa.select(contacts.c.id).where(
+        contacts.c.id.in_(ids), contacts.c.id.in_(live), contacts.c.merged_into.is_not(None)
+    )
+    images.keep_contacts(hand.connection, hand.job.run_id, redirects)
+    hand.connection.execute(
+        contacts.update()
+        .where(contacts.c.id.in_(ids), contacts.c.id.in_(live), contacts.c.merged_into.is_not(None))
+        .values(merged_into=None, updated_run=hand.job.run_id)
+    )
 
 
 def _slices(connection: sa.Connection, ids: sa.Select[Any]) -> Iterator[sa.Select[Any]]:
@@ -95,7 +111,6 @@ def _write(hand: Hand, made: Remade, before: staging.Current) -> None:
 
 
 def _update(hand: Hand, known: pl.DataFrame, first_owners: dict[int, int]) -> None:
-    """A contact that has live records again is no redirect any more."""
     names = [name for name in known.columns if name not in (*_FIXED, "owner")]
     values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in (*names, "owner_id")}
     of_row = contacts.update().where(contacts.c.id == sa.bindparam("of_id"))
@@ -104,8 +119,6 @@ def _update(hand: Hand, known: pl.DataFrame, first_owners: dict[int, int]) -> No
         rows = [_row(row, first_owners) for row in frame.to_dicts()]
         bound = [{"of_id": row["id"], **{f"new_{name}": row[name] for name in values}} for row in rows]
         hand.connection.execute(statement, bound)
-        active = contacts.c.id.in_(frame["id"].to_list()) & contacts.c.is_active
-        hand.connection.execute(contacts.update().where(active).values(merged_into=None))
 
 
 def _row(row: dict[str, Any], first_owners: dict[int, int]) -> dict[str, Any]:

@@ -133,8 +133,8 @@ def _undoable(main: Database, run_id: int) -> Run:
         raise UsageError(f"There is no run {run_id}.", hint="See: ledgerline runs")
     if run.kind not in KINDS or run.status != "succeeded":
         raise UndoRefused(
-            f"Run {run_id} ({run.kind}, {run.status}) wrote nothing to the contacts.",
-            hint="Only a run that succeeded can be undone. See: ledgerline runs",
+            f"Run {run_id} is of kind {run.kind} and {run.status}.",
+            hint=f"What can be undone has succeeded and is one of: {', '.join(KINDS)}.",
         )
     if run.state_before is None:
         raise UndoRefused(

@@ -1,0 +1,142 @@
+"""Split a contact into its source records, for good: they are declared to be different people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledgerline.databases import edits, images, runs, settling, writing
+from ledgerline.databases.database import Database
+from ledgerline.databases.runs import Run, named
+from ledgerline.databases.schema import contacts, source_records
+from ledgerline.errors import UsageError
+from ledgerline.ingest.remaking import Hand, remake
+from ledgerline.ingest.undo import job_of, leased, open_run
+
+_KEY = ("source_system", "record_key", "source_record_id")
+_NO_MATCH: Mapping[str, None] = {"match_rule": None, "match_partner": None, "match_score": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Unmerged:
+    """The run, and each source record with the contact that it is now."""
+
+    run: Run
+    contacts: Mapping[str, int]
+
+
+def unmerge(main: Database, contact_id: int) -> Unmerged:
+    """Make a contact of each of its source records, and remember that no two of them are one person.
+
+    The contact's first record keeps it, with its edits and messages; a record whose own contact had joined it
+    gets that one back; the others get new ones. A run that can be undone.
+
+    Raises UsageError when there is nothing to split, RunInProgress while a run of the source is going.
+    """
+    system = edits.system_of(main, contact_id)
+    with leased(main, system) as lease, main.begin() as connection:
+        lease.check(connection)
+        contact, records = _contact(connection, contact_id), _records(connection, contact_id)
+        if len(records) < 2:
+            raise UsageError(
+                f"Contact {contact_id} is made of {len(records)} source record: nothing to split.",
+                hint=f"See: ledgerline history {contact_id}",
+            )
+        run_id = open_run(connection, lease, "unmerge")
+        owner = _owners(connection, contact, records)
+        _split(connection, run_id, contact_id, records, owner)
+        split_up = source_records.c.contact_id.in_(sorted(owner.values()))
+        chosen = sa.select(source_records.c.contact_id).where(split_up)  # also those that are not there yet
+        remake(Hand(connection, job_of(run_id, lease), "unmerge"), chosen)
+        settling.split(connection, system, list(owner), run_id)
+        runs.finish(connection, run_id, "succeeded")
+        run = runs.get_in(connection, run_id)
+    assert run is not None
+    return Unmerged(run, owner)
+
+
+def _contact(connection: sa.Connection, contact_id: int) -> Mapping[str, Any]:
+    row = connection.execute(sa.select(contacts).where(contacts.c.id == contact_id)).one()
+    if row.merged_into is not None:
+        raise UsageError(
+            f"Contact {contact_id} is one with contact {row.merged_into}.",
+            hint=f"Split that: ledgerline unmerge {row.merged_into}",
+        )
+    return named(row)
+
+
+def _records(connection: sa.Connection, contact_id: int) -> Sequence[Mapping[str, Any]]:
+    query = sa.select(source_records).where(source_records.c.contact_id == contact_id)
+    ordered = query.order_by(source_records.c.record_key, source_records.c.source_record_id)
+    return [named(row) for row in connection.execute(ordered)]
+
+
+def _owners(
+    connection: sa.Connection, contact: Mapping[str, Any], records: Sequence[Mapping[str, Any]]
+) -> dict[str, int]:
+    """Each source record → the contact that it shall be."""
+    joined = sa.select(contacts.c.source_record_id, contacts.c.id).where(
+        contacts.c.merged_into == contact["id"]
+    )
+    former = {row.source_record_id: row.id for row in connection.execute(joined)}
+    ids = [record["source_record_id"] for record in records]
+    first = contact["source_record_id"] if contact["source_record_id"] in ids else ids[0]
+    next_id = writing.highest_contact_id(connection) + 1
+    owner = {}
+    for record_id in ids:
+        if record_id == first:
+            owner[record_id] = contact["id"]
+        elif record_id in former:
+            owner[record_id] = former[record_id]
+        else:
+            owner[record_id], next_id = next_id, next_id + 1
+    return owner
+
+
+def _split(
+    connection: sa.Connection,
+    run_id: int,
+    contact_id: int,
+    records: Sequence[Mapping[str, Any]],
+    owner: Mapping[str, int],
+) -> None:
+    """Move the records; the new contact of one that is not live is made here, those of live ones later."""
+    moving = [record for record in records if owner[record["source_record_id"]] != contact_id]
+    images.keep_records(connection, run_id, source_records.c.contact_id == contact_id)
+    for record in records:
+        mine = [source_records.c[name] == record[name] for name in _KEY]
+        values = {"contact_id": owner[record["source_record_id"]], "run_id": run_id, **_NO_MATCH}
+        connection.execute(source_records.update().where(*mine).values(**values))
+    known = set(
+        connection.execute(sa.select(contacts.c.id).where(contacts.c.id.in_(owner.values()))).scalars()
+    )
+    ended = [record for record in moving if not record["is_live"]]
+    rows = [_idle(record, owner[record["source_record_id"]], run_id) for record in ended]
+    if new := [row for row in rows if row["id"] not in known]:
+        connection.execute(contacts.insert(), new)
+
+
+def _idle(record: Mapping[str, Any], contact_id: int, run_id: int) -> dict[str, Any]:
+    """The contact of a record that is not live, as it would be if it were, but inactive."""
+    same = (
+        "name",
+        "honorific",
+        "company_name",
+        "email",
+        "designation",
+        "relationship_type",
+        "data_quality_score",
+        "source_system",
+        "source_record_id",
+    )
+    values = {name: record[name] for name in same}
+    return {
+        **values,
+        "id": contact_id,
+        "mobile_e164": record["phone"],
+        "is_active": False,
+        "created_run": run_id,
+    }

@@ -1,0 +1,197 @@
+"""What people decide outlives every run: values they enter, and contacts they split."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.house import Installation, contact
+
+from ledgerline.errors import UsageError
+
+ASHA = contact(1, "Asha Rao", "+91 98200 12345", "asha.rao@lotus.example", added_by="Kim")
+ASHA_AGAIN = contact(2, "Asha Rao", "98200 12345, 98200 54321", "asha@rao.example", designation="Director")
+BRAM = contact(3, "Bram de Vries", "+31 6 12345678", "bram@devries.example")
+OTHER_ASHA = contact(6, "Asha Rao", None, "asha@rao.example")
+BRIDGE = contact(9, "Asha Rao", "98200 12345", "asha@rao.example")
+
+
+def edit(house: Installation, contact_id: int, **values: str | None) -> None:
+    with house.app() as app:
+        app.edit(contact_id, values, by="Kim")
+
+
+def row(house: Installation, contact_id: int) -> dict[str, Any]:
+    return next(row for row in house.table("contacts") if row["id"] == contact_id)
+
+
+def suggestions(house: Installation) -> list[tuple[int, str, str | None]]:
+    return [(row["contact_id"], row["field"], row["value"]) for row in house.table("value_suggestions")]
+
+
+def test_an_edited_field_is_never_overwritten(house: Installation) -> None:
+    house.write_invoice([ASHA, BRAM])
+    house.ingest()
+    edit(house, 1, name="Dr Asha Rao-Mehta", designation="Owner")
+    house.update(1, designation="Director", contact_no="98200 54321")
+    house.ingest(check=False)
+    assert (row(house, 1)["name"], row(house, 1)["designation"]) == ("Dr Asha Rao-Mehta", "Owner")
+    assert row(house, 1)["mobile_e164"] == "+919820054321"
+    assert suggestions(house) == [(1, "designation", "Director")]
+    assert {row["field"] for row in house.table("changes")} == {"mobile_e164", "data_quality_score"}
+    house.update(1, designation="Owner")
+    house.ingest(check=False)
+    assert suggestions(house) == []
+
+
+def test_an_edited_address_stands_first_and_the_source_s_stays(house: Installation) -> None:
+    house.write_invoice([ASHA, ASHA_AGAIN])
+    house.ingest()
+    edit(house, 1, email="ASHA@home.example", mobile_e164="98200 54321")
+    emails = ["asha@home.example", "asha@rao.example", "asha.rao@lotus.example"]
+    phones = ["+919820054321", "+919820012345"]
+    (asha,) = house.contacts()
+    assert (asha["emails"], asha["phones"]) == (emails, phones)
+    house.update(2, designation="Owner")
+    house.ingest(check=False)
+    (asha,) = house.contacts()
+    assert (asha["emails"], asha["phones"], asha["designation"]) == (emails, phones, "Owner")
+
+
+def test_a_withdrawn_edit_gives_the_field_back(house: Installation) -> None:
+    house.write_invoice([ASHA])
+    house.ingest()
+    before = house.contacts()
+    edit(house, 1, name="Asha Mehta", email="asha@home.example")
+    house.update(1, designation="Director")
+    house.ingest(check=False)
+    with house.app() as app:
+        app.withdraw(1, ["name", "email"], by="Lea")
+    (asha,) = house.contacts()
+    assert asha == {**before[0], "designation": "Director", "dataQualityScore": asha["dataQualityScore"]}
+    house.update(1, contact_person_name="Asha R Mehta")
+    house.ingest()
+    assert row(house, 1)["name"] == "Asha R Mehta"
+
+
+def test_the_survivor_of_a_merge_keeps_the_edits_of_both(house: Installation) -> None:
+    house.write_invoice([ASHA, OTHER_ASHA])
+    house.ingest()
+    edit(house, 1, name="Asha Mehta")
+    edit(house, 2, name="A. Rao", designation="Owner")
+    house.add(BRIDGE)
+    run = house.ingest(check=False)
+    assert row(house, 2)["merged_into"] == 1
+    assert (row(house, 1)["name"], row(house, 1)["designation"]) == ("Asha Mehta", "Owner")
+    changed = {row["field"]: row for row in house.table("changes")}
+    assert (changed["designation"]["new_value"], changed["designation"]["rule"]) == ("Owner", "edit")
+    house.undo(run)
+    assert (row(house, 1)["name"], row(house, 1)["designation"]) == ("Asha Mehta", None)
+    assert (row(house, 2)["name"], row(house, 2)["designation"]) == ("A. Rao", "Owner")
+    assert row(house, 2)["merged_into"] is None
+
+
+def test_an_edit_while_a_run_is_about_to_write(house: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run sees it in its writing transaction, and makes its contacts once more."""
+    from ledgerline.ingest import golden
+
+    house.write_invoice([ASHA])
+    house.ingest()
+    house.update(1, designation="Director")
+    make_golden, made = golden.make_golden, list[int]()
+
+    def slowly(job: Any, main: Any) -> int:
+        mark = make_golden(job, main)
+        if not made:
+            edit(house, 1, designation="Owner")
+        made.append(mark)
+        return mark
+
+    monkeypatch.setattr("ledgerline.ingest.run.make_golden", slowly)
+    house.ingest(check=False)
+    assert made == [0, 1]
+    assert row(house, 1)["designation"] == "Owner"
+    assert suggestions(house) == [(1, "designation", "Director")]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("email", "asha"), ("mobile_e164", "12"), ("name", " "), ("relationship_type", "FRIEND"), ("id", "2")],
+)
+def test_what_a_person_cannot_enter(house: Installation, field: str, value: str) -> None:
+    house.write_invoice([ASHA])
+    house.ingest()
+    before = house.dump()
+    with pytest.raises(UsageError):
+        edit(house, 1, **{"designation": "Owner", field: value})
+    assert house.dump() == before
+
+
+# -- splits ------------------------------------------------------------------------------------------------
+
+
+def test_a_split_contact_never_merges_again(house: Installation) -> None:
+    house.write_invoice([ASHA, OTHER_ASHA, BRAM])
+    house.ingest()
+    house.add(BRIDGE, ASHA_AGAIN)
+    house.ingest()
+    merged = house.contacts()
+    assert len(merged) == 2
+    with house.app() as app:
+        split = app.unmerge(1)
+    assert split.contacts["1"] == 1
+    assert split.contacts["6"] == 3, "a contact that had joined comes back"
+    assert len(set(split.contacts.values())) == 4
+    assert {row["sourceRecordIds"][0]: row["id"] for row in house.contacts() if row["id"] != 2} == dict(
+        split.contacts
+    )
+    house.update(2, designation="Owner")
+    house.update(9, designation="Owner")
+    house.ingest()
+    assert len(house.contacts()) == 5
+    house.add(contact(10, "Asha Rao", "98200 12345", "asha@rao.example"))
+    assert house.ingest().counts["merged"] == 1
+    assert len(house.contacts()) == 5
+    assert [row for row in house.table("match_suggestions") if row["status"] == "OPEN"] == []
+
+
+def test_a_split_is_remembered_when_all_is_loaded_again(house: Installation) -> None:
+    house.write_invoice([ASHA, ASHA_AGAIN])
+    run = house.ingest()
+    with house.app() as app:
+        app.unmerge(1)
+    house.undo(run)
+    house.delete(1, 2)
+    house.ingest(resume=True)
+    house.add(ASHA, ASHA_AGAIN)
+    house.ingest()
+    assert len(house.contacts()) == 2
+
+
+def test_an_undone_split(house: Installation) -> None:
+    house.write_invoice([ASHA, ASHA_AGAIN])
+    house.ingest()
+    before = house.contacts()
+    with house.app() as app:
+        split = app.unmerge(1)
+    after = house.contacts()
+    undone = house.undo(split.run)
+    assert house.contacts() == before
+    house.undo(undone.run)
+    assert house.contacts() == after
+    house.update(2, designation="Owner")
+    house.ingest()
+    assert len(house.contacts()) == 2
+
+
+def test_what_cannot_be_split(house: Installation) -> None:
+    house.write_invoice([ASHA, OTHER_ASHA])
+    house.ingest()
+    with pytest.raises(UsageError, match="nothing to split"), house.app() as app:
+        app.unmerge(1)
+    with pytest.raises(UsageError, match="no contact 9"), house.app() as app:
+        app.unmerge(9)
+    house.add(BRIDGE)
+    house.ingest()
+    with pytest.raises(UsageError, match="one with contact 1"), house.app() as app:
+        app.unmerge(2)
