@@ -253,6 +253,9 @@ class Installation:
         with self.app() as app:
             return [reject_document(row) for row in reports.open_rejects(app.main, run.id)]
 
+    def rejects_of(self, run: Run) -> list[dict[str, Any]]:
+        return [row for row in self.table("rejects") if row["run_id"] == run.id]
+
     def runs(self) -> list[Run]:
         """All runs, the oldest first."""
         with self.app() as app:

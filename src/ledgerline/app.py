@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, lru_cache, partial
 from pathlib import Path
 
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines import Limits
 from ledgerline.databases.migrate import migrate, newest_revision, revision
+from ledgerline.databases.plans import Section
 from ledgerline.databases.runs import Run
 from ledgerline.errors import SettingsError
 from ledgerline.ingest import run as ingestion
@@ -81,24 +83,44 @@ class App:
 
         See `ingest.run.ingest` for what it raises.
         """
-        wanted = Wanted(
-            full=full,
-            reconcile=reconcile,
-            reconcile_every=self.settings.reconcile_every,
-            accept_withdrawals=accept_withdrawals,
-            withdrawal_breaker=self.settings.withdrawal_breaker,
-        )
+        wanted = {"full": full, "reconcile": reconcile, "accept_withdrawals": accept_withdrawals}
+        with self._ingestion(partition_rows, resume=resume, **wanted) as (source, options):
+            return ingestion.ingest(self.main, source, options, watcher, cancel)
+
+    def plan(
+        self,
+        watcher: ingestion.Watcher,
+        cancel: ingestion.Cancel,
+        *,
+        samples: int | None = None,
+        partition_rows: int = ingestion.PARTITION_ROWS,
+        **wanted: bool,
+    ) -> tuple[Run, dict[str, Section]]:
+        """Do what `ingest` with the same wishes would do, but for the writing. See `ingest.run.plan`."""
+        with self._ingestion(partition_rows, **wanted) as (source, options):
+            return ingestion.plan(self.main, source, options, watcher, cancel, samples)
+
+    @contextmanager
+    def _ingestion(
+        self, partition_rows: int, *, resume: bool = False, **wanted: bool
+    ) -> Iterator[tuple[InvoiceSource, ingestion.Options]]:
         self.prepare()
         source = InvoiceSource(self.invoice, self.settings.invoice_table)
         try:
-            options = ingestion.Options(
-                self.settings.default_country_code,
-                partition_rows,
-                executor=_executor(self.settings),
-                wanted=wanted,
-                resume=resume,
+            yield (
+                source,
+                ingestion.Options(
+                    self.settings.default_country_code,
+                    partition_rows,
+                    executor=_executor(self.settings),
+                    wanted=Wanted(
+                        **wanted,
+                        reconcile_every=self.settings.reconcile_every,
+                        withdrawal_breaker=self.settings.withdrawal_breaker,
+                    ),
+                    resume=resume,
+                ),
             )
-            return ingestion.ingest(self.main, source, options, watcher, cancel)
         finally:
             source.close()
 

@@ -40,9 +40,22 @@ def run_document(run: Run, progress: Mapping[str, Any] | None = None) -> dict[st
         document["reconciled"] = run.reconciles
     if run.advice:
         document["advice"] = run.advice.splitlines()
+    if run.foreseen is not None:
+        document["plan"] = plan_document(json.loads(run.foreseen))
     if run.error_code:
         document["error"] = {"code": run.error_code, "detail": run.error_detail, "hint": run.error_hint}
     return document
+
+
+def plan_document(told: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What a run would do, by kind: how many, and samples with their names in the API's spelling."""
+    return {
+        name: {
+            **section,
+            "samples": [{camel(key): value for key, value in row.items()} for row in section["samples"]],
+        }
+        for name, section in told.items()
+    }
 
 
 def progress_document(progress: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,12 +16,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from ledgerline.app import App
-from ledgerline.cli import show
+from ledgerline.cli import show, show_plan
 from ledgerline.cli.opened import opened
 from ledgerline.databases import reports, runs
 from ledgerline.databases.database import Database
 from ledgerline.databases.runs import Run
-from ledgerline.documents import reject_document, run_document
+from ledgerline.documents import plan_document, reject_document, run_document
 from ledgerline.errors import UsageError
 from ledgerline.ingest.run import Cancel
 from ledgerline.settings import load_settings
@@ -30,6 +30,7 @@ from ledgerline.url import Engine, parse_url
 
 _DEMO_ROWS = 10_000
 _DEMO_SEED = 1
+_PLAN_SAMPLES = 5
 _DEMO_SETTINGS = {
     "DATABASE_URL": "sqlite:///data/demo-main.db",
     "INVOICE_DATABASE_URL": "sqlite:///data/demo-invoice.db",
@@ -116,6 +117,13 @@ def ingest(
         bool, typer.Option("--accept-withdrawals", help="Go on however many records are withdrawn.")
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Read a source that an undo paused.")] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Show what a run would do, and write nothing of it.")
+    ] = False,
+    samples: Annotated[
+        int | None,
+        typer.Option(min=0, help="With --plan: how many of each kind to show (5; as --json all)."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Bring what is new in the invoice database into the main database.
@@ -132,6 +140,9 @@ def ingest(
             "accept_withdrawals": accept_withdrawals,
             "resume": resume,
         }
+        if plan:
+            _plan(app, samples, json=json, **wanted)
+            return
         run = _ingest(app, quiet=json, **wanted)
         if json:
             show.print_json(run_document(run, runs.progress(app.main, run.id)))
@@ -143,6 +154,23 @@ def ingest(
                 ("ledgerline export contacts", "the contacts, as NDJSON, CSV or Parquet"),
             ]
         )
+
+
+def _plan(app: App, samples: int | None, *, json: bool, **wanted: bool) -> None:
+    if samples is None and not json:
+        samples = _PLAN_SAMPLES
+    with _stopped_by_signals() as cancel, show.progress_shown(quiet=json) as watcher:
+        run, told = app.plan(watcher, cancel, samples=samples, **wanted)
+    if json:
+        document = run_document(run, runs.progress(app.main, run.id))
+        show.print_json({**document, "plan": plan_document(told)})
+        return
+    show.out.print(f"\n[bold]Plan {run.id}[/]: what a run would do now. Nothing was written.\n")
+    show.account(run)
+    show.out.print()
+    show_plan.plan(told)
+    show.out.print()
+    show.next_steps([("ledgerline ingest", "do it")])
 
 
 def _ingest(app: App, *, quiet: bool, **wanted: bool) -> Run:

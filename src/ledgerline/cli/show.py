@@ -37,6 +37,11 @@ err = Console(
     width=None if sys.stderr.isatty() else _WIDE,
 )
 
+MATCH_REASONS = {
+    "email": "same e-mail address",
+    "phone": "same phone",
+    "name_company": "same name and company",
+}
 _STAGES = {
     "plan": "Plan",
     "stage": "Fetch, clean, stage",
@@ -258,15 +263,10 @@ def merges(rows: Sequence[Mapping[str, Any]]) -> None:
         title="One person, several rows", title_justify="left", box=None, padding=(0, 2), show_header=False
     )
     for row in rows:
-        reason = {
-            "email": "same e-mail address",
-            "phone": "same phone",
-            "name_company": "same name and company",
-        }
         table.add_row(
             f"[dim]{escape(row['name'])}[/]",
             f"joined [bold]{escape(row['contact_name'])}[/]",
-            f"[dim]{reason[row['match_rule']]} as row {escape(row['match_partner'])}[/]",
+            f"[dim]{MATCH_REASONS[row['match_rule']]} as row {escape(row['match_partner'])}[/]",
         )
     out.print(table)
 

@@ -57,6 +57,8 @@ class Run:
     watermark: str | None = None  # how far the source has been read when it succeeds
     advice: str | None = None
     undoes_run: int | None = None
+    foreseen: str | None = None  # JSON: what a plan told, with a few samples of each kind
+    resumable: bool = False  # it was stopped, and the next run goes on with it
     state_before: str | None = None  # as `state_as_json` gives it; null: a run that cannot be undone
 
 
@@ -133,17 +135,15 @@ def acquire(main: Database, name: str, holder: str, *, is_dead: Callable[[str, i
 
     Raises RunInProgress, with the run that is going.
     """
+    query = sa.select(leases).where(leases.c.name == name)
+    with main.connect() as connection:  # only to read: while a run writes, SQLite lets nobody begin to
+        _check_free(connection.execute(query).first(), holder, is_dead)
     with main.begin() as connection:
-        row = connection.execute(sa.select(leases).where(leases.c.name == name)).first()
+        row = connection.execute(query).first()
         if row is None:
             connection.execute(leases.insert().values(name=name, token=0, beat_at=utc_now()))
-            row = connection.execute(sa.select(leases).where(leases.c.name == name)).one()
-        if row.holder is not None and row.holder != holder and not is_dead(row.holder, row.run_id):
-            raise RunInProgress(
-                f"Run {row.run_id} of {name} is going (held by {row.holder}).",
-                run_id=row.run_id,
-                hint="Wait for it to end; see: ledgerline runs",
-            )
+            row = connection.execute(query).one()
+        _check_free(row, holder, is_dead)
         lease = Lease(name, row.token + 1)
         taken = connection.execute(
             leases.update()
@@ -155,6 +155,16 @@ def acquire(main: Database, name: str, holder: str, *, is_dead: Callable[[str, i
     return lease
 
 
+def _check_free(row: Any, holder: str, is_dead: Callable[[str, int | None], bool]) -> None:
+    if row is None or row.holder in (None, holder) or is_dead(row.holder, row.run_id):
+        return
+    raise RunInProgress(
+        f"Run {row.run_id} of {row.name} is going (held by {row.holder}).",
+        run_id=row.run_id,
+        hint="Wait for it to end; see: ledgerline runs",
+    )
+
+
 def release(main: Database, lease: Lease) -> None:
     with main.begin() as connection:
         connection.execute(
@@ -164,18 +174,26 @@ def release(main: Database, lease: Lease) -> None:
         )
 
 
-def unfinished(main: Database, system: str) -> Run | None:
-    """The run of this source that began and did not end."""
+def unfinished(main: Database, system: str, kind: str) -> list[Run]:
+    """The runs of this source that began and did not end, or were stopped and can be gone on with."""
     with main.connect() as connection:
-        return unfinished_in(connection, system)
+        return unfinished_in(connection, system, kind)
 
 
-def unfinished_in(connection: sa.Connection, system: str) -> Run | None:
+def unfinished_in(connection: sa.Connection, system: str, kind: str) -> list[Run]:
     query = sa.select(ingestion_runs).where(
-        ingestion_runs.c.source_system == system, ingestion_runs.c.status.in_(RUNNING)
+        ingestion_runs.c.source_system == system,
+        ingestion_runs.c.kind == kind,
+        ingestion_runs.c.status.in_(RUNNING) | ingestion_runs.c.resumable,
     )
-    row = connection.execute(query.order_by(ingestion_runs.c.id.desc()).limit(1)).first()
-    return None if row is None else _run(row)
+    return [_run(row) for row in connection.execute(query.order_by(ingestion_runs.c.id.desc()))]
+
+
+def go_on(connection: sa.Connection, run_id: int) -> None:
+    """Note that a run which was left is at work again."""
+    values = dict.fromkeys(("finished_at", "error_code", "error_detail", "error_hint"))
+    at_work = ingestion_runs.update().where(ingestion_runs.c.id == run_id)
+    connection.execute(at_work.values(status="running", resumable=False, **values))
 
 
 def create(connection: sa.Connection, lease: Lease, values: Mapping[str, Any]) -> int:
@@ -206,7 +224,10 @@ def latest(main: Database, limit: int = 20) -> list[Run]:
 
 
 def latest_of(main: Database, system: str) -> Run | None:
-    query = sa.select(ingestion_runs).where(ingestion_runs.c.source_system == system)
+    """The last ingestion, whatever became of it."""
+    query = sa.select(ingestion_runs).where(
+        ingestion_runs.c.source_system == system, ingestion_runs.c.kind == "ingest"
+    )
     with main.connect() as connection:
         row = connection.execute(query.order_by(ingestion_runs.c.id.desc()).limit(1)).first()
     return None if row is None else _run(row)

@@ -64,6 +64,11 @@ def drop(connection: sa.Connection, staging: Staging) -> None:
         table.drop(connection, checkfirst=True)
 
 
+def exists(connection: sa.Connection, staging: Staging) -> bool:
+    """Whether the run has staging tables: one that found nothing new may have none."""
+    return sa.inspect(connection).has_table(staging.records.name)
+
+
 def index(connection: sa.Connection, staging: Staging) -> None:
     """Indexes by record, for the joins with what is known (of which a first load has nothing)."""
     for table in (staging.records, staging.marks, staging.links):

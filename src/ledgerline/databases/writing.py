@@ -89,6 +89,17 @@ def highest_contact_id(connection: sa.Connection) -> int:
     return max(connection.execute(query).scalar() or 0 for query in highest)
 
 
+def foresee(connection: sa.Connection, staging: Staging, run_id: int, first_contact_id: int) -> Written:
+    """What `write` would come to, without writing."""
+    step = _Writing(connection, staging, run_id, first_contact_id)
+    new, known = step.count_staged()
+    same = step.count_same()
+    inserted = step.count_plain() + step.count(staging.golden, staging.golden.c.id >= first_contact_id)
+    withdrawn, vanished = (step.count(staging.marks, staging.marks.c.mark == mark) for mark in ENDED)
+    rejected = step.count(staging.rejects)
+    return Written(new, inserted, known - same, same, withdrawn, vanished, rejected)
+
+
 class _Writing:
     def __init__(
         self, connection: sa.Connection, staging: Staging, run_id: int, first_contact_id: int
@@ -142,6 +153,10 @@ class _Writing:
         names = [column.name for column in table.columns]
         return self._do(table.insert().from_select(names, sa.select(*[staged.c[name] for name in names])))
 
+    def count(self, rows: sa.FromClause, *where: sa.ColumnElement[bool]) -> int:
+        query = sa.select(sa.func.count()).select_from(rows).where(*where)
+        return int(self._connection.execute(query).scalar_one())
+
     # -- owners ------------------------------------------------------------------------------------
 
     def add_owners(self, *tables: sa.Table) -> None:
@@ -177,9 +192,16 @@ class _Writing:
         rows = (
             sa.select(*given.values())
             .select_from(self._unlinked(records).outerjoin(owners, owners.c.name == records.c.owner))
-            .where(records.c.contact_id >= self._first, self._staging.links.c.contact_id.is_(None))
+            .where(*self._is_plain())
         )
         return self._do(contacts.insert().from_select(list(given), rows))
+
+    def count_plain(self) -> int:
+        return self.count(self._unlinked(self._staging.records), *self._is_plain())
+
+    def _is_plain(self) -> list[sa.ColumnElement[bool]]:
+        records, links = self._staging.records, self._staging.links
+        return [records.c.contact_id >= self._first, links.c.contact_id.is_(None)]
 
     def insert_plain_points(self) -> None:
         points = self._staging.points

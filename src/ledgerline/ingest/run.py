@@ -9,34 +9,43 @@ write      one transaction: everything, or nothing
 
 from __future__ import annotations
 
-import threading
-import time
+import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import sqlalchemy as sa
 
 from ledgerline.contacts.clean import rules_fingerprint
 from ledgerline.contacts.keys import Keys
-from ledgerline.databases import edits, runs, settling, staging, writing
+from ledgerline.databases import edits, plans, runs, settling, staging, writing
 from ledgerline.databases.database import Database
 from ledgerline.databases.runs import Lease, Run
 from ledgerline.databases.schema import Staging
-from ledgerline.errors import AccountImbalance, Cancelled, LeaseLost, LedgerlineError, WithdrawalBreaker
+from ledgerline.errors import (
+    AccountImbalance,
+    Cancelled,
+    DatabaseError,
+    LeaseLost,
+    LedgerlineError,
+    WithdrawalBreaker,
+)
 from ledgerline.ingest.executors import Executor
 from ledgerline.ingest.executors.local import LocalExecutor
 from ledgerline.ingest.golden import make_golden
 from ledgerline.ingest.joining import join_records
 from ledgerline.ingest.memory import return_freed_memory
 from ledgerline.ingest.partitions import Job, KnownRows, mark_gone, staged_keys
+from ledgerline.ingest.progress import Cancel, Progress, Watcher
 from ledgerline.ingest.scope import Wanted, is_still_wanted, scope
 from ledgerline.sources import Key, Partition, Source
 
+__all__ = ["PARTITION_ROWS", "Cancel", "Options", "Watcher", "account", "ingest", "plan"]
+
 PARTITION_ROWS = 40_000
-_BEAT_SECONDS = 2.0
+_SAMPLES_KEPT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,29 +55,6 @@ class Options:
     executor: Executor = field(default_factory=LocalExecutor)
     wanted: Wanted = field(default_factory=Wanted)
     resume: bool = False  # read a source that an undo paused
-
-
-class Watcher(Protocol):
-    """Who wants to see a run's progress."""
-
-    def progress(self, stage: str, done: int, total: int, rows: int) -> None: ...
-
-
-class Cancel:
-    """Asked for from another thread or a signal handler; a run stops at the next partition or stage."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-
-    def request(self) -> None:
-        self._event.set()
-
-    def check(self) -> None:
-        if self._event.is_set():
-            raise Cancelled(
-                "The run was cancelled; nothing of it was written to the contacts.",
-                hint="Run it again to go on where it stopped: ledgerline ingest",
-            )
 
 
 def ingest(main: Database, source: Source, options: Options, watcher: Watcher, cancel: Cancel) -> Run:
@@ -81,51 +67,88 @@ def ingest(main: Database, source: Source, options: Options, watcher: Watcher, c
         if options.resume:
             settling.resume(main, source.system, lease)
         settling.check_not_paused(main, source.system)
-        run = _take_up(main, source, lease, options) or _open(main, source, lease, options)
-        job = Job(
-            run_id=run.id,
-            system=source.system,
-            region=options.region,
-            rules=run.rules,
-            first_contact_id=run.first_contact_id,
-            first_load=run.first_load,
-            lease=lease,
-            since=run.since,
-            reconciles=run.reconciles,
-        )
-        with _noted(main, job):
-            _perform(job, main, source, options, _Progress(main, run.id, watcher), cancel)
-        finished = runs.get(main, run.id)
-        assert finished is not None
-        return finished
+        run = _take_up(main, source, lease, options) or _open(main, source, lease, options, "ingest")
+        job = _job(run, source, options, lease)
+        progress = Progress(main, run.id, watcher)
+        with _noted(main, job, resumable=True), progress.beating():
+            if _prepare(job, main, source, options, progress, cancel):
+                counts = _merge_and_write(job, main, progress, cancel)
+            else:
+                counts = _finish(job, main)
+        progress.report("done", 1, 1, counts["fetched"])
+        return _got(main, run.id)
 
 
-def _perform(
-    job: Job, main: Database, source: Source, options: Options, progress: _Progress, cancel: Cancel
-) -> None:
+def plan(
+    main: Database,
+    source: Source,
+    options: Options,
+    watcher: Watcher,
+    cancel: Cancel,
+    samples: int | None = None,
+) -> tuple[Run, dict[str, plans.Section]]:
+    """Do all of a run but the writing: what it would do, and the row in the history that is left of it.
+
+    samples  how many of each kind to tell of; None: all. The row keeps `_SAMPLES_KEPT`
+
+    Raises what `ingest` raises. What a run left that was stopped stays for the next `ingest` to go on with.
+    """
+    with _leased(main, source.system) as lease:
+        settling.check_not_paused(main, source.system)
+        run = _open(main, source, lease, options, "plan")
+        job = _job(run, source, options, lease)
+        progress = Progress(main, run.id, watcher)
+        with _noted(main, job, resumable=False), progress.beating():
+            if _prepare(job, main, source, options, progress, cancel):
+                progress.report("merge", 0, 1, 0)
+                make_golden(job, main)
+                cancel.check()
+            told = _foresee(job, main, samples)
+        progress.report("done", 1, 1, 0)
+        return _got(main, run.id), told
+
+
+def _job(run: Run, source: Source, options: Options, lease: Lease) -> Job:
+    return Job(
+        run_id=run.id,
+        system=source.system,
+        region=options.region,
+        rules=run.rules,
+        first_contact_id=run.first_contact_id,
+        first_load=run.first_load,
+        lease=lease,
+        since=run.since,
+        reconciles=run.reconciles,
+    )
+
+
+def _got(main: Database, run_id: int) -> Run:
+    run = runs.get(main, run_id)
+    assert run is not None
+    return run
+
+
+def _prepare(
+    job: Job, main: Database, source: Source, options: Options, progress: Progress, cancel: Cancel
+) -> bool:
+    """Stage and match; False where nothing is new, so that there is nothing to make of it."""
     return_freed_memory()
     progress.report("plan", 0, 0, 0)
     partitions = _planned(job, main, source, options)
     if not partitions and not _always_stages(job.since, reconciles=job.reconciles):
-        _finish(job, main, with_staging=False)
-        progress.report("done", 1, 1, 0)
-        return
+        return False
     known = KnownRows(job, main, integer_keys=source.integer_keys)
-    with progress.beating():
-        keys = _stage_all(job, main, source, known, partitions, options, progress, cancel)
-        mark_gone(job, source, main, known)
-        _check_breaker(job, main, options.wanted)
-        if _has_nothing_to_write(job, main):
-            counts = _finish(job, main, with_staging=True)
-            progress.report("done", 1, 1, counts["fetched"])
-            return
-        _prepare_joins(job, main)
-        cancel.check()
-        progress.report("match", 0, 1, 0)
-        join_records(job, main, keys)
-        cancel.check()
-        counts = _merge_and_write(job, main, progress, cancel)
-    progress.report("done", 1, 1, counts["fetched"])
+    keys = _stage_all(job, main, source, known, partitions, options, progress, cancel)
+    mark_gone(job, source, main, known)
+    _check_breaker(job, main, options.wanted)
+    if _has_nothing_to_write(job, main):
+        return False
+    _prepare_joins(job, main)
+    cancel.check()
+    progress.report("match", 0, 1, 0)
+    join_records(job, main, keys)
+    cancel.check()
+    return True
 
 
 # -- opening and closing --------------------------------------------------------------------------------
@@ -135,34 +158,48 @@ def _perform(
 def _leased(main: Database, system: str) -> Iterator[Lease]:
     lease = runs.acquire(main, system, runs.this_process(), is_dead=runs.HolderWatch(main))
     try:
+        _give_up_plans(main, system, lease)
         yield lease
     finally:
         runs.release(main, lease)
 
 
+def _give_up_plans(main: Database, system: str, lease: Lease) -> None:
+    """A plan whose process died is of no use to anybody."""
+    for left in runs.unfinished(main, system, "plan"):
+        with main.begin() as connection:
+            lease.check(connection)
+            staging.drop(connection, Staging(left.id, system))
+            runs.finish(
+                connection, left.id, "failed", error_code="interrupted", error_detail="It was stopped."
+            )
+
+
 def _take_up(main: Database, source: Source, lease: Lease, options: Options) -> Run | None:
-    """The run that a dead process left, if it can be gone on with; otherwise it is given up."""
-    left = runs.unfinished(main, source.system)
+    """The run that a dead process left, or that was stopped; what cannot be gone on with is given up."""
+    left = next(iter(runs.unfinished(main, source.system, "ingest")), None)
     if left is None:
         return None
     with main.begin() as connection:
-        runs.adopt(connection, lease, left.id)
         lease.check(connection)
+        runs.adopt(connection, lease, left.id)
         rules = rules_fingerprint(options.region)
         if is_still_wanted(left, source, rules, options.wanted):
+            runs.go_on(connection, left.id)
             return left
         staging.drop(connection, Staging(left.id, source.system))
         runs.finish(
             connection,
             left.id,
             "failed",
+            resumable=False,
             error_code="rules_changed" if left.rules != rules else "replaced",
             error_detail="What it was to do changed before it could be resumed; a new run replaces it.",
         )
     return None
 
 
-def _open(main: Database, source: Source, lease: Lease, options: Options) -> Run:
+def _open(main: Database, source: Source, lease: Lease, options: Options, kind: str) -> Run:
     system, rules = source.system, rules_fingerprint(options.region)
     state = runs.source_state(main, system)
     known = None if state is None or state.rules != rules else state
@@ -173,7 +210,7 @@ def _open(main: Database, source: Source, lease: Lease, options: Options) -> Run
             connection,
             lease,
             {
-                "kind": "ingest",
+                "kind": kind,
                 "source_system": system,
                 "status": "running",
                 "first_load": writing.is_empty(connection),
@@ -189,9 +226,7 @@ def _open(main: Database, source: Source, lease: Lease, options: Options) -> Run
         )
         if _always_stages(read.reading.since, reconciles=read.reconciles):
             staging.create(connection, Staging(run_id, system))
-    run = runs.get(main, run_id)
-    assert run is not None
-    return run
+    return _got(main, run_id)
 
 
 def _always_stages(since: str | None, *, reconciles: bool) -> bool:
@@ -200,29 +235,44 @@ def _always_stages(since: str | None, *, reconciles: bool) -> bool:
 
 
 @contextmanager
-def _noted(main: Database, job: Job) -> Iterator[None]:
-    """Write into the run's row how it failed.
+def _noted(main: Database, job: Job, *, resumable: bool) -> Iterator[None]:
+    """Write into the run's row how it ended, if not well.
 
-    What was cancelled, or may succeed when it is tried again, keeps what it staged and can be resumed. What
-    nobody foresaw cannot: it would fail in the same way for ever.
+    What was cancelled, or may succeed when it is tried again, keeps what it staged and can be gone on with
+    if it is `resumable`. What nobody foresaw cannot: it would fail in the same way for ever.
     """
     try:
         yield
+    except LeaseLost:
+        raise  # the run is another's by now
+    except Cancelled as error:
+        _stop(main, job, "cancelled", error, resumable=resumable)
+        raise
     except LedgerlineError as error:
-        if not (error.retryable or isinstance(error, Cancelled | LeaseLost)):
-            _fail(main, job, error.code, error.detail, error.hint)
+        _stop(main, job, "failed", error, resumable=resumable and error.retryable)
         raise
     except Exception as error:
-        _fail(main, job, "internal_error", f"{type(error).__name__}: this is a fault of Ledgerline.", "")
+        fault = LedgerlineError(f"{type(error).__name__}: this is a fault of Ledgerline.")
+        _stop(main, job, "failed", fault, resumable=False, code="internal_error")
         raise
 
 
-def _fail(main: Database, job: Job, code: str, detail: str, hint: str) -> None:
-    values = {"error_code": code, "error_detail": detail, "error_hint": hint}
-    with main.begin() as connection:
+def _stop(
+    main: Database, job: Job, status: str, error: LedgerlineError, *, resumable: bool, code: str | None = None
+) -> None:
+    with suppress(DatabaseError), main.begin() as connection:  # what is raised next is why it cannot be noted
         job.lease.check(connection)
-        staging.drop(connection, Staging(job.run_id, job.system))
-        runs.finish(connection, job.run_id, "failed", **values)
+        if not resumable:
+            staging.drop(connection, Staging(job.run_id, job.system))
+        runs.finish(
+            connection,
+            job.run_id,
+            status,
+            resumable=resumable,
+            error_code=code or error.code,
+            error_detail=error.detail,
+            error_hint=error.hint,
+        )
 
 
 # -- partitions ----------------------------------------------------------------------------------------
@@ -275,7 +325,7 @@ def _stage_all(
     known: KnownRows,
     partitions: Sequence[tuple[Partition, bool]],
     options: Options,
-    progress: _Progress,
+    progress: Progress,
     cancel: Cancel,
 ) -> list[Keys]:
     """Run every partition that has no receipt; the match keys of all staged records."""
@@ -306,7 +356,7 @@ def _prepare_joins(job: Job, main: Database) -> None:
 # -- writing ---------------------------------------------------------------------------------------------
 
 
-def _merge_and_write(job: Job, main: Database, progress: _Progress, cancel: Cancel) -> dict[str, int]:
+def _merge_and_write(job: Job, main: Database, progress: Progress, cancel: Cancel) -> dict[str, int]:
     """Make the golden contacts, and write; again when somebody edits a contact in between."""
     if job.first_load and main.server.writes_side_by_side:
         return _write_while_merging(job, main, progress, cancel)
@@ -319,7 +369,7 @@ def _merge_and_write(job: Job, main: Database, progress: _Progress, cancel: Canc
             return counts
 
 
-def _write_while_merging(job: Job, main: Database, progress: _Progress, cancel: Cancel) -> dict[str, int]:
+def _write_while_merging(job: Job, main: Database, progress: Progress, cancel: Cancel) -> dict[str, int]:
     """The same for a first load, of which what is in no cluster is written while the rest is made."""
     progress.report("merge", 0, 1, 0)
     with ThreadPoolExecutor(1, thread_name_prefix="merge") as pool:
@@ -387,14 +437,38 @@ def _write(
     return counts
 
 
-def _finish(job: Job, main: Database, *, with_staging: bool) -> dict[str, int]:
+def _finish(job: Job, main: Database) -> dict[str, int]:
     """End a run that changes nothing but how far the source has been read."""
     with main.begin() as connection:
         job.lease.check(connection)
         counts = _end(job, connection, writing.NOTHING)
-        if with_staging:
-            staging.drop(connection, Staging(job.run_id, job.system))
+        staging.drop(connection, Staging(job.run_id, job.system))
     return counts
+
+
+def _foresee(job: Job, main: Database, samples: int | None) -> dict[str, plans.Section]:
+    """End a plan: what a run would do, of which some is kept in the plan's row."""
+    tables = Staging(job.run_id, job.system)
+    with main.begin() as connection:
+        job.lease.check(connection)
+        is_staged = staging.exists(connection, tables)
+        told = plans.foreseen(connection, tables, job.first_contact_id, samples) if is_staged else {}
+        written = (
+            writing.foresee(connection, tables, job.run_id, job.first_contact_id)
+            if is_staged
+            else writing.NOTHING
+        )
+        counts = account(runs.receipt_totals(connection, job.run_id), written)
+        runs.finish(connection, job.run_id, "succeeded", foreseen=_kept(told), **counts)
+        staging.drop(connection, tables)
+    return told
+
+
+def _kept(told: dict[str, plans.Section]) -> str:
+    sections = {
+        name: {**section, "samples": section["samples"][:_SAMPLES_KEPT]} for name, section in told.items()
+    }
+    return json.dumps(sections, ensure_ascii=False)
 
 
 def _end(job: Job, connection: sa.Connection, written: writing.Written) -> dict[str, int]:
@@ -428,55 +502,3 @@ def account(receipts: dict[str, int], written: writing.Written) -> dict[str, int
             hint="Nothing was written. This is a fault of Ledgerline; please report it with this message.",
         )
     return counts
-
-
-# -- progress ----------------------------------------------------------------------------------------------
-
-
-class _Progress:
-    """Tells the watcher at once, and the run's row every few seconds; the latter is the run's heartbeat."""
-
-    def __init__(self, main: Database, run_id: int, watcher: Watcher) -> None:
-        self._main = main
-        self._run_id = run_id
-        self._watcher = watcher
-        self._began = time.monotonic()
-        self._now = ("plan", 0, 0, 0)
-
-    def report(self, stage: str, done: int, total: int, rows: int) -> None:
-        self._now = (stage, done, total, rows)
-        self._watcher.progress(stage, done, total, rows)
-
-    @contextmanager
-    def beating(self) -> Iterator[None]:
-        stop = threading.Event()
-        thread = threading.Thread(target=self._beat_until, args=(stop,), name="heartbeat", daemon=True)
-        self._beat()
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
-
-    def _beat_until(self, stop: threading.Event) -> None:
-        while not stop.wait(_BEAT_SECONDS):
-            self._beat()
-
-    def _beat(self) -> None:
-        stage, done, total, rows = self._now
-        seconds = max(time.monotonic() - self._began, 1e-3)
-        rate = rows / seconds
-        left = seconds / done * (total - done) if stage == "stage" and done else None
-        runs.beat(
-            self._main,
-            self._run_id,
-            {
-                "stage": stage,
-                "done": done,
-                "total": total,
-                "rows": rows,
-                "rows_per_second": rate,
-                "seconds_left": left,
-            },
-        )

@@ -99,11 +99,11 @@ def leased(main: Database, system: str) -> Iterator[Lease]:
 
 def supersede(connection: sa.Connection, lease: Lease, by: str) -> None:
     """Give up the run that a dead process left: what it staged is of contacts that change now."""
-    left = runs.unfinished_in(connection, lease.name)
-    if left is not None:
+    for left in runs.unfinished_in(connection, lease.name, "ingest"):
         staging.drop(connection, Staging(left.id, lease.name))
         detail = f"An {by} changed the contacts before the run could be resumed; a new one replaces it."
-        runs.finish(connection, left.id, "failed", error_code="superseded", error_detail=detail)
+        why = {"error_code": "superseded", "error_detail": detail}
+        runs.finish(connection, left.id, "failed", resumable=False, **why)
 
 
 def open_run(connection: sa.Connection, lease: Lease, kind: str, **values: Any) -> int:

@@ -1,0 +1,87 @@
+"""How far a run is: told to whoever watches at once, and to the run's row as its heartbeat."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from ledgerline.databases import runs
+from ledgerline.databases.database import Database
+from ledgerline.errors import Cancelled
+
+_BEAT_SECONDS = 2.0
+
+
+class Watcher(Protocol):
+    """Who wants to see a run's progress."""
+
+    def progress(self, stage: str, done: int, total: int, rows: int) -> None: ...
+
+
+class Cancel:
+    """Asked for from another thread or a signal handler; a run stops at the next partition or stage."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def request(self) -> None:
+        self._event.set()
+
+    def check(self) -> None:
+        if self._event.is_set():
+            raise Cancelled(
+                "The run was cancelled; nothing of it was written to the contacts.",
+                hint="Run it again to go on where it stopped: ledgerline ingest",
+            )
+
+
+class Progress:
+    """Tells the watcher at once, and the run's row every few seconds; the latter is the run's heartbeat."""
+
+    def __init__(self, main: Database, run_id: int, watcher: Watcher) -> None:
+        self._main = main
+        self._run_id = run_id
+        self._watcher = watcher
+        self._began = time.monotonic()
+        self._now = ("plan", 0, 0, 0)
+
+    def report(self, stage: str, done: int, total: int, rows: int) -> None:
+        self._now = (stage, done, total, rows)
+        self._watcher.progress(stage, done, total, rows)
+
+    @contextmanager
+    def beating(self) -> Iterator[None]:
+        stop = threading.Event()
+        thread = threading.Thread(target=self._beat_until, args=(stop,), name="heartbeat", daemon=True)
+        self._beat()
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def _beat_until(self, stop: threading.Event) -> None:
+        while not stop.wait(_BEAT_SECONDS):
+            self._beat()
+
+    def _beat(self) -> None:
+        stage, done, total, rows = self._now
+        seconds = max(time.monotonic() - self._began, 1e-3)
+        rate = rows / seconds
+        left = seconds / done * (total - done) if stage == "stage" and done else None
+        runs.beat(
+            self._main,
+            self._run_id,
+            {
+                "stage": stage,
+                "done": done,
+                "total": total,
+                "rows": rows,
+                "rows_per_second": rate,
+                "seconds_left": left,
+            },
+        )
