@@ -11,6 +11,7 @@ from ledgerline.databases.database import Database
 from ledgerline.databases.engines import Limits
 from ledgerline.databases.migrate import migrate, newest_revision, revision
 from ledgerline.databases.plans import Section
+from ledgerline.databases.retry import patiently
 from ledgerline.databases.runs import Run
 from ledgerline.errors import SettingsError
 from ledgerline.ingest import run as ingestion
@@ -18,6 +19,7 @@ from ledgerline.ingest.editing import edit_contact, withdraw_edits
 from ledgerline.ingest.executors import Executor
 from ledgerline.ingest.executors.local import LocalExecutor
 from ledgerline.ingest.history import History, contact_history
+from ledgerline.ingest.pace import Pace
 from ledgerline.ingest.partitions import Job, KnownRows, Result, run_partition
 from ledgerline.ingest.scope import Wanted
 from ledgerline.ingest.undo import Undone, undo
@@ -182,8 +184,10 @@ def run_partition_here(invoice: str, job: Job, partition: Partition) -> Result:
             hint="Give the workers the settings of the process that starts the run (.env or environment).",
         )
     source = InvoiceSource(app.invoice, app.settings.invoice_table)
+    known, limits = _known(job, source.integer_keys), app.main.limits
     try:
-        return run_partition(job, partition, source, app.main, _known(job, source.integer_keys))
+        once = partial(run_partition, job, partition, source, app.main, known, _pace())
+        return patiently(once, limits.retries, limits.retry_delay_ms)
     finally:
         source.close()
 
@@ -192,6 +196,11 @@ def run_partition_here(invoice: str, job: Job, partition: Partition) -> Result:
 def _worker() -> App:
     """One a process: its threads share it, and it lives as long."""
     return App(load_settings())
+
+
+@cache
+def _pace() -> Pace:
+    return Pace()
 
 
 @lru_cache(maxsize=1)
@@ -203,5 +212,11 @@ def _known(job: Job, integer_keys: bool) -> KnownRows:
 def _open(settings: DatabaseSettings, *, read_only: bool) -> Database:
     if settings.url.engine is Engine.SQLITE and not read_only:
         Path(settings.url.database).parent.mkdir(parents=True, exist_ok=True)
-    limits = Limits(settings.connections, settings.acquire_ms, settings.statement_ms)
+    limits = Limits(
+        settings.connections,
+        settings.acquire_ms,
+        settings.statement_ms,
+        settings.retry_attempts,
+        settings.retry_delay_ms,
+    )
     return Database(settings.url, limits, read_only=read_only)

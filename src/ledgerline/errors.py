@@ -42,6 +42,7 @@ class LedgerlineError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.hint = hint
+        self.given_up = False  # it was retryable, and tried again as often as is allowed
 
 
 class UsageError(LedgerlineError):

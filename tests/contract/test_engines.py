@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 from polars.testing import assert_frame_equal
 from sqlalchemy.dialects import mysql
-from tests.servers import INVOICE_ENGINES, MAIN_ENGINES, new_database
+from tests.servers import INVOICE_ENGINES, MAIN_ENGINES
 
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines import Limits, Load
@@ -76,13 +76,6 @@ class Place:
     def table_names(self) -> set[str]:
         with self.opened() as database, database.connect() as connection:
             return set(sa.inspect(connection).get_table_names())
-
-
-@pytest.fixture(scope="module", params=INVOICE_ENGINES)
-def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    postgres = request.getfixturevalue("postgres") if request.param == "postgresql" else None
-    with new_database(request.param, tmp_path_factory.mktemp("engines"), postgres) as url:
-        yield Place(url)
 
 
 def only(*engines: str) -> pytest.MarkDecorator:

@@ -10,15 +10,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
-from tests.house import Installation, contact
+from tests.house import Installation, Watcher, contact
 from tests.postgres import PostgresServer
 
 from ledgerline.databases.database import Database
 from ledgerline.databases.runs import Run
-from ledgerline.errors import SettingsError, WithdrawalBreaker
+from ledgerline.errors import DatabaseUnreachable, SettingsError, WithdrawalBreaker
 from ledgerline.ingest.scope import Wanted
 
 MOMENT = sa.DateTime().with_variant(mssql.DATETIME2(7), "mssql")  # type: ignore[no-untyped-call]
@@ -330,3 +331,40 @@ def test_a_first_run_beside_an_open_transaction_is_followed_by_another(
         assert "How far updated_at can be trusted is not known" in (run.advice or "")
     assert house.ingest().since is None
     assert house.ingest().since is not None
+
+
+# -- faults that pass by themselves ------------------------------------------------------------------------
+
+
+class Cuts(Watcher):
+    """Cuts all connections to the invoice database when the first partition is staged."""
+
+    def __init__(self, server: PostgresServer, url: str) -> None:
+        super().__init__()
+        self._server, self._database, self.cut = server, url.rpartition("/")[2], 0
+
+    def progress(self, stage: str, done: int, total: int, rows: int) -> None:
+        super().progress(stage, done, total, rows)
+        if stage == "stage" and done == 1 and not self.cut:
+            with psycopg.connect(self._server.url(), autocommit=True) as connection:
+                cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+                self.cut = len(connection.execute(cut, (self._database,)).fetchall())
+
+
+def test_a_source_whose_connections_are_cut(tmp_path: Path, postgres: PostgresServer) -> None:
+    house = Installation("postgresql", tmp_path, postgres, DB_RETRY_DELAY="10")
+    house.write_invoice([row(n) for n in range(1, 61)], further=[updated_at()])
+    watcher = Cuts(postgres, house.environ["INVOICE_DATABASE_URL"])
+    assert house.ingest(partition_rows=3, watcher=watcher).counts["inserted"] == 60
+    assert watcher.cut
+
+
+def test_without_retries_the_run_ends_and_can_be_gone_on_with(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    house = Installation("postgresql", tmp_path, postgres, DB_RETRY_ATTEMPTS="0")
+    house.write_invoice([row(n) for n in range(1, 61)], further=[updated_at()])
+    with pytest.raises(DatabaseUnreachable):
+        house.ingest(partition_rows=3, watcher=Cuts(postgres, house.environ["INVOICE_DATABASE_URL"]))
+    run = house.ingest(partition_rows=3)
+    assert (run.id, run.counts["inserted"]) == (1, 60)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
 
 import polars as pl
 import sqlalchemy as sa
 
 from ledgerline.databases.engines import Limits, Load, Reader, render, server_for
+from ledgerline.databases.retry import patiently
+from ledgerline.errors import LedgerlineError
 from ledgerline.url import DatabaseUrl
+
+T = TypeVar("T")
 
 
 class Database:
@@ -32,7 +36,7 @@ class Database:
     @contextmanager
     def connect(self) -> Iterator[sa.Connection]:
         """A connection whose statements commit one by one."""
-        with self._explained(), self.engine.connect() as connection:
+        with self._explained(), self._opened(self.engine) as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
@@ -40,6 +44,7 @@ class Database:
         """A transaction, at whose beginning these frames are loaded into these tables."""
         if self.read_only:
             raise AssertionError("The invoice database is never written.")
+        self._reach(self.engine)
         with self._explained(), self.server.begin_loaded(self.engine, loads) as connection:
             yield connection
 
@@ -49,24 +54,56 @@ class Database:
 
         SQLite has one writer a file, so there these tables have a file beside the main one.
         """
-        with (
-            self._explained(),
-            self.server.activity_engine(self.url, self.engine, self.limits).begin() as connection,
-        ):
+        engine = self.server.activity_engine(self.url, self.engine, self.limits)
+        self._reach(engine)
+        with self._explained(), engine.begin() as connection:
             yield connection
+
+    def _opened(self, engine: sa.Engine) -> sa.Connection:
+        return self._patiently(engine.connect)
+
+    def _reach(self, engine: sa.Engine) -> None:
+        """Have a connection in the pool, so that what follows need not open one."""
+        if isinstance(engine.pool, sa.QueuePool) and engine.pool.checkedin() == 0:
+            self._opened(engine).close()
+
+    def _patiently(self, open_one: Callable[[], T]) -> T:
+        def explained() -> T:
+            with self._explained():
+                return open_one()
+
+        return patiently(explained, self.limits.retries, self.limits.retry_delay_ms)
 
     def read(self, query: sa.SelectBase) -> pl.DataFrame:
         """The rows of a query as a frame, over this thread's own bulk-reading connection."""
-        with self._explained():
-            return _with_types(self._reader().read(render(query, self.server.dialect)), query)
+        if not isinstance(query, sa.SelectBase):
+            raise TypeError("Only queries are read.")
+        reader = self._reader()
+        try:
+            with self._explained():
+                return _with_types(reader.read(render(query, self.server.dialect)), query)
+        except LedgerlineError as error:
+            if error.retryable:  # its connection may be broken; the next read opens another
+                self._give_up(reader)
+            raise
 
     def _reader(self) -> Reader:
         reader: Reader | None = getattr(self._readers, "reader", None)
         if reader is None:
-            reader = self.server.open_reader(self.url, self.engine, self.limits, read_only=self.read_only)
+            reader = self._patiently(self._new_reader)
             self._readers.reader = reader
             self._open_readers.append(reader)
         return reader
+
+    def _new_reader(self) -> Reader:
+        return self.server.open_reader(self.url, self.engine, self.limits, read_only=self.read_only)
+
+    def _give_up(self, reader: Reader) -> None:
+        self._readers.reader = None
+        if reader in self._open_readers:
+            self._open_readers.remove(reader)
+        with suppress(Exception):  # it is of no use any more
+            reader.close()
 
     def has_table(self, name: str, schema: str | None = None) -> bool:
         with self.connect() as connection:

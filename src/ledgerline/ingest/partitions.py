@@ -22,6 +22,7 @@ from ledgerline.databases.engines import Load
 from ledgerline.databases.runs import Lease
 from ledgerline.databases.schema import ENDED, RECEIPT_COUNTS, RECORD_ID, Staging, source_records
 from ledgerline.databases.staging import Known
+from ledgerline.ingest.pace import Pace
 from ledgerline.sources import Partition, Source
 
 _NULL, _UNIT = "\x00", "\x1f"  # in the text that is hashed: a missing value, and between values
@@ -91,8 +92,10 @@ class KnownRows:
             return self._all
 
 
-def run_partition(job: Job, partition: Partition, source: Source, main: Database, known: KnownRows) -> Result:
-    raw = identified(source.fetch(partition), job.rules)
+def run_partition(
+    job: Job, partition: Partition, source: Source, main: Database, known: KnownRows, pace: Pace
+) -> Result:
+    raw = identified(pace.fetch(source, partition), job.rules)
     rows = sort_rows(raw, known.of(partition, raw["record_key"]))
     dirty = rows.filter(pl.col("fate") == "clean")
     if dirty.is_empty():  # to clean nothing takes a tenth of a second

@@ -30,6 +30,11 @@ class Cancel:
     def request(self) -> None:
         self._event.set()
 
+    def pause(self, seconds: float) -> None:
+        """Sleep; when the run is to stop, no longer than until then. Raises Cancelled."""
+        self._event.wait(seconds)
+        self.check()
+
     def check(self) -> None:
         if self._event.is_set():
             raise Cancelled(

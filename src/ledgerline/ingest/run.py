@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -22,6 +22,7 @@ from ledgerline.contacts.clean import rules_fingerprint
 from ledgerline.contacts.keys import Keys
 from ledgerline.databases import edits, plans, runs, settling, staging, writing
 from ledgerline.databases.database import Database
+from ledgerline.databases.retry import patiently
 from ledgerline.databases.runs import Lease, Run
 from ledgerline.databases.schema import Staging
 from ledgerline.errors import (
@@ -47,6 +48,10 @@ __all__ = ["PARTITION_ROWS", "Cancel", "Options", "Watcher", "account", "ingest"
 PARTITION_ROWS = 40_000
 _SAMPLES_KEPT = 20
 
+T = TypeVar("T")
+
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -67,7 +72,8 @@ def ingest(main: Database, source: Source, options: Options, watcher: Watcher, c
         if options.resume:
             settling.resume(main, source.system, lease)
         settling.check_not_paused(main, source.system)
-        run = _take_up(main, source, lease, options) or _open(main, source, lease, options, "ingest")
+        run = _take_up(main, source, lease, options)
+        run = run or _open(main, source, lease, options, cancel, "ingest")
         job = _job(run, source, options, lease)
         progress = Progress(main, run.id, watcher)
         with _noted(main, job, resumable=True), progress.beating():
@@ -95,7 +101,7 @@ def plan(
     """
     with _leased(main, source.system) as lease:
         settling.check_not_paused(main, source.system)
-        run = _open(main, source, lease, options, "plan")
+        run = _open(main, source, lease, options, cancel, "plan")
         job = _job(run, source, options, lease)
         progress = Progress(main, run.id, watcher)
         with _noted(main, job, resumable=False), progress.beating():
@@ -134,12 +140,12 @@ def _prepare(
     """Stage and match; False where nothing is new, so that there is nothing to make of it."""
     return_freed_memory()
     progress.report("plan", 0, 0, 0)
-    partitions = _planned(job, main, source, options)
+    partitions = _planned(job, main, source, options, cancel)
     if not partitions and not _always_stages(job.since, reconciles=job.reconciles):
         return False
     known = KnownRows(job, main, integer_keys=source.integer_keys)
     keys = _stage_all(job, main, source, known, partitions, options, progress, cancel)
-    mark_gone(job, source, main, known)
+    _again(main, cancel, lambda: mark_gone(job, source, main, known))
     _check_breaker(job, main, options.wanted)
     if _has_nothing_to_write(job, main):
         return False
@@ -199,11 +205,12 @@ def _take_up(main: Database, source: Source, lease: Lease, options: Options) -> 
     return None
 
 
-def _open(main: Database, source: Source, lease: Lease, options: Options, kind: str) -> Run:
+def _open(main: Database, source: Source, lease: Lease, options: Options, cancel: Cancel, kind: str) -> Run:
     system, rules = source.system, rules_fingerprint(options.region)
     state = runs.source_state(main, system)
     known = None if state is None or state.rules != rules else state
-    read = scope(source, known, runs.latest_of(main, system), options.wanted, runs.utc_now())
+    latest, wanted = runs.latest_of(main, system), options.wanted
+    read = _again(main, cancel, lambda: scope(source, known, latest, wanted, runs.utc_now()))
     with main.begin() as connection:
         highest = writing.highest_contact_id(connection)
         run_id = runs.create(
@@ -278,10 +285,12 @@ def _stop(
 # -- partitions ----------------------------------------------------------------------------------------
 
 
-def _planned(job: Job, main: Database, source: Source, options: Options) -> list[tuple[Partition, bool]]:
+def _planned(
+    job: Job, main: Database, source: Source, options: Options, cancel: Cancel
+) -> list[tuple[Partition, bool]]:
     """All partitions of the run, each with whether it is done; planned now unless a dead run did."""
     if not (rows := runs.partitions(main, job.run_id)):
-        planned = list(source.partitions(options.partition_rows, job.since))
+        planned = _again(main, cancel, lambda: list(source.partitions(options.partition_rows, job.since)))
         with main.begin() as connection:
             job.lease.check(connection)
             if planned and not _always_stages(job.since, reconciles=job.reconciles):
@@ -333,7 +342,7 @@ def _stage_all(
     done, rows = len(keys), sum(partition.rows for partition, is_done in partitions if is_done)
     progress.report("stage", done, len(partitions), rows)
     waiting = [partition for partition, is_done in partitions if not is_done]
-    with closing(options.executor.run(job, waiting, source, main, known)) as results:
+    with closing(options.executor.run(job, waiting, source, main, known, cancel.pause)) as results:
         for result in results:
             if result is not None:
                 keys.append(result.keys)
@@ -341,6 +350,11 @@ def _stage_all(
                 progress.report("stage", done, len(partitions), rows)
             cancel.check()
     return keys
+
+
+def _again(main: Database, cancel: Cancel, work: Callable[[], T]) -> T:
+    """The result of work that may be done twice, in spite of faults that pass by themselves."""
+    return patiently(work, main.limits.retries, main.limits.retry_delay_ms, sleep=cancel.pause)
 
 
 def _prepare_joins(job: Job, main: Database) -> None:

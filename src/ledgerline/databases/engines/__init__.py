@@ -25,11 +25,13 @@ Load = tuple[sa.Table, pl.DataFrame]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many connections, and for how long (milliseconds)."""
+    """How many connections, and for how long (milliseconds); how often one that fails is opened again."""
 
     connections: int = 10
     acquire_ms: int = 60_000
     statement_ms: int = 60_000
+    retries: int = 0
+    retry_delay_ms: int = 1_000
 
 
 class ChangeKind(StrEnum):

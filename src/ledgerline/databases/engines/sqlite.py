@@ -67,6 +67,7 @@ class _ArrowReader:
         self._connection = ArrowConnection(
             adbc_driver_sqlite.connect(_uri(path, "ro")), {_BATCH_ROWS: _ALL_ROWS}
         )
+        self._connection.execute("PRAGMA query_only = ON")
 
     def read(self, sql: str) -> pl.DataFrame:
         return decoded(self._connection.read(sql))
@@ -112,7 +113,9 @@ class SQLite:
                 isolation_level=None,  # transactions begin where SQLAlchemy says, see _begin
                 check_same_thread=False,
             )
-            if not read_only:
+            if read_only:
+                connection.execute("PRAGMA query_only = ON")
+            else:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")

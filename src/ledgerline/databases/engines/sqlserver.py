@@ -64,8 +64,10 @@ _ENCRYPT: Final = {Encrypt.OPTIONAL: "no", Encrypt.MANDATORY: "yes", Encrypt.STR
 # -- connecting ----------------------------------------------------------------------------------------
 
 
-def connection_string(url: DatabaseUrl) -> str:
+def connection_string(url: DatabaseUrl, *, read_only: bool = False) -> str:
     """The URL in the driver's keywords, passwords included.
+
+    Who only reads says so, and is then sent to a copy where there is one, unless the URL says otherwise.
 
     Raises ConnectionStringError for a property that the driver cannot be told in any way.
     """
@@ -81,6 +83,8 @@ def connection_string(url: DatabaseUrl) -> str:
         "MultiSubnetFailover": "yes" if url.options.get("multiSubnetFailover") == "true" else "",
         **{keyword: url.options.get(name, "") for name, keyword in _KEYWORDS.items()},
     }
+    if read_only and not given["ApplicationIntent"]:
+        given["ApplicationIntent"] = "ReadOnly"
     _check_options(url)
     return ";".join(f"{keyword}={_braced(value)}" for keyword, value in given.items() if value)
 
@@ -138,7 +142,7 @@ def _session(url: DatabaseUrl, limits: Limits, *, read_only: bool) -> str:
 
 def _open(url: DatabaseUrl, limits: Limits, *, read_only: bool, autocommit: bool) -> mssql_python.Connection:
     connection = mssql_python.connect(
-        connection_string(url), autocommit=autocommit, timeout=url.connect_timeout or 10
+        connection_string(url, read_only=read_only), autocommit=autocommit, timeout=url.connect_timeout or 10
     )
     try:
         connection.timeout = math.ceil(limits.statement_ms / 1000)

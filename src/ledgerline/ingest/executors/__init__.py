@@ -6,7 +6,7 @@ a partition twice, or somewhere else when a machine is lost, and the result is t
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Protocol
 
 from ledgerline.databases.database import Database
@@ -16,9 +16,17 @@ from ledgerline.sources import Partition, Source
 
 class Executor(Protocol):
     def run(
-        self, job: Job, partitions: Sequence[Partition], source: Source, main: Database, known: KnownRows
+        self,
+        job: Job,
+        partitions: Sequence[Partition],
+        source: Source,
+        main: Database,
+        known: KnownRows,
+        pause: Callable[[float], None],
     ) -> Generator[Result | None]:
         """The results of all partitions as they come, and None now and then while none comes.
+
+        pause  sleeps so many seconds, or raises Cancelled: for a source that is slow, or a fault that may pass
 
         Raises what the first partition that failed raised. To close the iterator stops what has not begun,
         and waits for what has.

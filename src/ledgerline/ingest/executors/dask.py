@@ -42,6 +42,7 @@ class DaskExecutor:
         source: Source,  # noqa: ARG002  a worker has its own, as the next two
         main: Database,  # noqa: ARG002
         known: KnownRows,  # noqa: ARG002
+        pause: Callable[[float], None],  # noqa: ARG002
     ) -> Generator[Result | None]:
         with self._client() as client:
             futures = [

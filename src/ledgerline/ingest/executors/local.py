@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 
 from ledgerline.databases.database import Database
+from ledgerline.databases.retry import patiently
+from ledgerline.ingest.pace import Pace
 from ledgerline.ingest.partitions import Job, KnownRows, Result, run_partition
 from ledgerline.sources import Partition, Source
 
@@ -18,15 +21,26 @@ class LocalExecutor:
     workers: int = 2  # one cleans while the other waits for a database
 
     def run(
-        self, job: Job, partitions: Sequence[Partition], source: Source, main: Database, known: KnownRows
+        self,
+        job: Job,
+        partitions: Sequence[Partition],
+        source: Source,
+        main: Database,
+        known: KnownRows,
+        pause: Callable[[float], None],
     ) -> Generator[Result | None]:
-        waiting = iter(partitions)
+        waiting, pace, limits = iter(partitions), Pace(pause), main.limits
+
+        def work(partition: Partition) -> Result:
+            once = partial(run_partition, job, partition, source, main, known, pace)
+            return patiently(once, limits.retries, limits.retry_delay_ms, sleep=pause)
+
         with ThreadPoolExecutor(self.workers, thread_name_prefix="partition") as pool:
             running: set[Future[Result]] = set()
             try:
                 while True:
                     while len(running) < self.workers and (partition := next(waiting, None)) is not None:
-                        running.add(pool.submit(run_partition, job, partition, source, main, known))
+                        running.add(pool.submit(work, partition))
                     if not running:
                         return
                     finished, running = wait(running, _PATIENCE_SECONDS, return_when=FIRST_COMPLETED)
