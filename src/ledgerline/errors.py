@@ -11,6 +11,7 @@
     │   ├── PermissionDenied     logged in, but this is not allowed
     │   ├── TableMissing
     │   ├── ColumnMissing
+    │   ├── UnreadableValue      a value of a row cannot be given out
     │   └── TransientFault       deadlock, lock timeout, serialization failure     (retryable)
     ├── ClusterFault             the cluster that works on partitions failed        (retryable)
     └── RunError                 an ingestion run ended without success
@@ -94,6 +95,10 @@ class TableMissing(DatabaseError):
 
 class ColumnMissing(DatabaseError):
     code = "column_missing"
+
+
+class UnreadableValue(DatabaseError):
+    code = "unreadable_value"
 
 
 class TransientFault(DatabaseError):

@@ -20,6 +20,7 @@ from ledgerline.errors import (
     PermissionDenied,
     TableMissing,
     TransientFault,
+    UnreadableValue,
 )
 from ledgerline.url import parse_any
 
@@ -76,6 +77,14 @@ def test_every_property_reaches_the_driver() -> None:
     }
 
 
+def test_who_only_reads_says_so_unless_the_url_does() -> None:
+    url = "sqlserver://db;database=main;user=app;password=x"
+    assert "ApplicationIntent={ReadOnly}" in connection_string(parse_any(url), read_only=True)
+    assert "ApplicationIntent" not in connection_string(parse_any(url))
+    url += ";applicationIntent=ReadWrite"
+    assert "ApplicationIntent={ReadWrite}" in connection_string(parse_any(url), read_only=True)
+
+
 def test_windows_authentication_sends_no_login() -> None:
     given = told("sqlserver://localhost;database=main;integratedSecurity=true;trustServerCertificate=true")
     assert given == {
@@ -116,6 +125,17 @@ def test_what_has_no_effect_is_told(caplog: pytest.LogCaptureFixture) -> None:
 
 # What the driver says, as (driver_error, ddbc_error), and what that means.
 SAID: list[tuple[str, str, type[Exception]]] = [
+    (
+        "Invalid character value for cast specification",
+        "Conversion failed when converting the nvarchar value 'x' to data type int.",
+        UnreadableValue,
+    ),
+    (
+        "Numeric value out of range",
+        "Arithmetic overflow error converting expression to data type int.",
+        UnreadableValue,
+    ),
+    ("Division by zero", "Divide by zero error encountered.", UnreadableValue),
     ("Invalid authorization specification", "Login failed for user 'app'.", LoginRefused),
     (
         "Invalid authorization specification",

@@ -98,6 +98,7 @@ class Reason(StrEnum):
     KEY_MISSING = "key_missing"  # the row has no key
     KEY_DUPLICATE = "key_duplicate"  # an earlier row of the same run has this key
     KEY_TOO_LONG = "key_too_long"  # more than 200 characters
+    UNREADABLE = "unreadable"  # the database could not give the row out
 
 
 class MatchRule(StrEnum):

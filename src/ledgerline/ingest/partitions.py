@@ -23,6 +23,7 @@ from ledgerline.databases.runs import Lease
 from ledgerline.databases.schema import ENDED, RECEIPT_COUNTS, RECORD_ID, Staging, source_records
 from ledgerline.databases.staging import Known
 from ledgerline.ingest.pace import Pace
+from ledgerline.ingest.unreadable import marked, read
 from ledgerline.sources import Partition, Source
 
 _NULL, _UNIT = "\x00", "\x1f"  # in the text that is hashed: a missing value, and between values
@@ -95,8 +96,9 @@ class KnownRows:
 def run_partition(
     job: Job, partition: Partition, source: Source, main: Database, known: KnownRows, pace: Pace
 ) -> Result:
-    raw = identified(pace.fetch(source, partition), job.rules)
-    rows = sort_rows(raw, known.of(partition, raw["record_key"]))
+    fetched, unreadable = read(pace.fetch, source, partition)
+    raw = identified(fetched, job.rules)
+    rows = marked(sort_rows(raw, known.of(partition, raw["record_key"])), unreadable)
     dirty = rows.filter(pl.col("fate") == "clean")
     if dirty.is_empty():  # to clean nothing takes a tenth of a second
         counts = _counts(rows) | {"staged": 0, "rejected": 0}
@@ -259,8 +261,9 @@ def clean_rows(rows: pl.DataFrame, region: str) -> pl.DataFrame:
     )
     cleaned = clean(rows.select(RAW.names()), region)
     reasons = pl.concat_str("key_reason", "reject_reasons", separator=",", ignore_nulls=True)
+    is_unreadable = pl.col("key_reason").eq_missing(pl.lit(Reason.UNREADABLE.value))
     return pl.concat([cleaned, beside], how="horizontal").with_columns(
-        reject_reasons=pl.when(reasons != "").then(reasons)
+        reject_reasons=pl.when(is_unreadable).then("key_reason").when(reasons != "").then(reasons)
     )
 
 

@@ -67,6 +67,9 @@ class Source(Protocol):
     def fetch(self, partition: Partition) -> pl.DataFrame:
         """The rows of a range in the columns of `contacts.model.RAW`, in no particular order."""
 
+    def halves(self, partition: Partition) -> tuple[Partition, Partition] | str | None:
+        """The range cut in two; the key, where it holds but one; None where it cannot be cut."""
+
     def keys(self) -> pl.DataFrame:
         """The keys of all rows that have one, as [source_record_id]."""
 

@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -273,6 +273,22 @@ class InvoiceSource:
         step = step.where(*self._within(lower, None), *changed)
         key: Key | None = _scalar(self._database.read(step.order_by(self._id).offset(rows - 1).limit(1)))
         return None if isinstance(key, str) and re.search("[\\0\ufffd]", key) else key
+
+    def halves(self, partition: Partition) -> tuple[Partition, Partition] | str | None:
+        if partition.without_key:
+            return None
+        changed = [] if partition.since is None else [self._changed(partition.since)]
+        within = [*self._within(partition.lower, partition.upper), *changed]
+        count = self._count(*within)
+        first = self._key_after(partition.lower, 1, changed)
+        middle = self._key_after(partition.lower, max(count // 2, 1), changed)
+        if first is None or middle is None or count == 0:
+            return None
+        if self._count(*self._within(partition.lower, first), *changed) == count:
+            return str(first)
+        if self._count(*self._within(partition.lower, middle), *changed) == count:
+            middle = first  # all behind the first have one key
+        return replace(partition, upper=middle), replace(partition, lower=middle)
 
     def _key(self) -> sa.ColumnElement[Any]:
         return self._id if self.integer_keys else self._database.server.as_text(self._id)

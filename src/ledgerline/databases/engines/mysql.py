@@ -41,6 +41,7 @@ from ledgerline.errors import (
     PermissionDenied,
     TableMissing,
     TransientFault,
+    UnreadableValue,
 )
 from ledgerline.url import DatabaseUrl, Engine
 
@@ -65,6 +66,10 @@ _BY_NUMBER: Final[dict[int, tuple[type[DatabaseError], str]]] = {
     1205: (
         TransientFault,
         "A lock was not granted in time; see who holds it with: SHOW ENGINE INNODB STATUS",
+    ),
+    **dict.fromkeys(
+        (1264, 1292, 1365, 1366, 1411, 1690, 3141),
+        (UnreadableValue, "See which row of the table or view has a value that cannot be converted."),
     ),
     1213: (TransientFault, "Two transactions collided; trying again helps."),
     **dict.fromkeys((1317, 1969, 3024), (TransientFault, "The statement took longer than DB_TIMEOUT.")),

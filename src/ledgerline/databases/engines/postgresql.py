@@ -36,6 +36,7 @@ from ledgerline.errors import (
     PermissionDenied,
     TableMissing,
     TransientFault,
+    UnreadableValue,
 )
 from ledgerline.url import DatabaseUrl, Engine
 
@@ -50,6 +51,7 @@ _BY_SQLSTATE: dict[str, tuple[type[DatabaseError], str]] = {
     "40": (TransientFault, "Two transactions collided; trying again helps."),
     "55P03": (TransientFault, "A lock was not granted in time; see who holds it in pg_stat_activity."),
     "57014": (TransientFault, "The statement took longer than DB_TIMEOUT."),
+    "22": (UnreadableValue, "See which row of the table or view has a value that cannot be converted."),
     "08": (DatabaseUnreachable, "Check that the server runs and that host and port are right."),
     "57P": (DatabaseUnreachable, "The server is starting or shutting down."),
     "53300": (DatabaseUnreachable, "The server has no free connection; lower DB_CONNECTION_LIMIT."),
@@ -113,6 +115,38 @@ def _open_arrow(url: DatabaseUrl, limits: Limits) -> ArrowConnection:
     return connection
 
 
+class _ArrowReader:
+    """Reads by ADBC. What fails after the first rows comes without the server's code, so it is asked for."""
+
+    def __init__(self, url: DatabaseUrl, limits: Limits) -> None:
+        self._url = url
+        self._limits = limits
+        self._connection = _open_arrow(url, limits)
+
+    def read(self, sql: str) -> pl.DataFrame:
+        try:
+            return self._connection.read(sql)
+        except pl.exceptions.ComputeError as error:
+            if "canceling statement" in str(error):
+                raise psycopg.errors.QueryCanceled(str(error)) from error
+            raise self._reason(sql) from error
+
+    def _reason(self, sql: str) -> psycopg.Error:
+        """Why the query fails, by asking again in a way that tells; if it does not, it was the connection."""
+        try:
+            with psycopg.connect(**_libpq(self._url), autocommit=True) as connection:  # type: ignore[arg-type]
+                connection.execute(_session(self._limits, read_only=True))
+                with connection.cursor() as cursor:
+                    for _ in cursor.stream(sql.encode()):
+                        pass
+        except psycopg.Error as error:
+            return error
+        return psycopg.OperationalError("The connection broke while rows were read.")
+
+    def close(self) -> None:
+        self._connection.close()
+
+
 class PostgreSQL:
     engine = Engine.POSTGRESQL
     dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
@@ -142,8 +176,8 @@ class PostgreSQL:
         limits: Limits,
         *,
         read_only: bool,  # noqa: ARG002
-    ) -> ArrowConnection:
-        return _open_arrow(url, limits)
+    ) -> _ArrowReader:
+        return _ArrowReader(url, limits)
 
     @contextmanager
     def begin_loaded(self, engine: sa.Engine, loads: Sequence[Load]) -> Iterator[sa.Connection]:

@@ -44,6 +44,7 @@ from ledgerline.errors import (
     PermissionDenied,
     TableMissing,
     TransientFault,
+    UnreadableValue,
 )
 from ledgerline.url import DatabaseUrl, Engine
 
@@ -215,6 +216,8 @@ class SQLite:
             ("no such table", TableMissing, "Check the table's name."),
             ("no such column", ColumnMissing, "Check the column's name."),
             ("readonly database", PermissionDenied, "This process may not write to the file."),
+            ("malformed JSON", UnreadableValue, "See which row has a text that is no JSON."),
+            ("integer overflow", UnreadableValue, "See which row has a number that is too large."),
             ("database is locked", TransientFault, "Another process writes to it; try again."),
             ("disk I/O error", DatabaseUnreachable, "Check the disk that holds the file."),
             ("database or disk is full", DatabaseError, "Free some space on the disk that holds the file."),

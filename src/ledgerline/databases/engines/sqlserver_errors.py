@@ -26,6 +26,7 @@ from ledgerline.errors import (
     PermissionDenied,
     TableMissing,
     TransientFault,
+    UnreadableValue,
 )
 from ledgerline.url import DatabaseUrl
 
@@ -136,6 +137,13 @@ _KNOWN: Final = (
         r"query timeout expired|deadline has elapsed",
         TransientFault,
         "The statement took longer than DB_TIMEOUT.",
+    ),
+    _known(
+        "220 232 235 241 242 244 245 248 295 296 1007 8114 8115 8134 9803 9807",
+        r"conversion failed|error converting|arithmetic overflow|divide by zero|out-of-range value"
+        r"|invalid (character value|value) for",
+        UnreadableValue,
+        "See which row of the table or view has a value that cannot be converted.",
     ),
     _known("2601 2627", r"duplicate key", DatabaseError, "A row with this key is there already."),
     _known("515", r"cannot insert the value NULL", DatabaseError, "The column takes no NULL."),
