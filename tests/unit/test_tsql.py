@@ -187,7 +187,7 @@ def _changed(path: Path, *changes: str) -> None:
 
 def _is_ours(statement: sa.sql.ClauseElement) -> bool:
     """Not SQLAlchemy's own questions to SQLite, nor SQLite's alone (`typeof`, and what time it is there)."""
-    own = ("typeof", "strftime")
+    own = ("typeof", "strftime", "pragma_")
     return not isinstance(statement, sa.TextClause) and not any(word in str(statement) for word in own)
 
 

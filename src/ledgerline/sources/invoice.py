@@ -89,9 +89,19 @@ class InvoiceSource:
             return False
         if self._database.url.engine is not Engine.SQLITE:
             return True
-        # A column that SQLite calls INTEGER may hold anything, unless it is the primary key.
+        # A column that SQLite calls INTEGER may hold anything, unless it stands for the row's own number.
+        if self._is_rowid():
+            return True
         other = sa.select(sa.literal(1)).where(sa.func.typeof(self._id).not_in(["integer", "null"])).limit(1)
         return self._database.read(other.select_from(self._table)).is_empty()
+
+    def _is_rowid(self) -> bool:
+        """Whether SQLite keeps no index for the primary key, because it is the number of the row itself."""
+        columns = sa.func.pragma_table_info(self._table.name).table_valued("name", "pk")
+        indexes = sa.func.pragma_index_list(self._table.name).table_valued("origin")
+        keys = self._texts(sa.select(columns.c.name).where(columns.c.pk > 0))
+        of_key = self._texts(sa.select(indexes.c.origin).where(indexes.c.origin == "pk"))
+        return keys["name"].to_list() == [self._id.name] and of_key.is_empty()
 
     def _find_customers(self) -> _Customers | None:
         """The table of company names, or None where there is none."""
