@@ -324,17 +324,21 @@ def _same(staging: Staging, table: sa.Table, known: sa.Table = source_records) -
 def has_work(main: Database, staging: Staging) -> bool:
     """Whether anything was staged or marked."""
     for table in (staging.records, staging.rejects, staging.marks):
-        (column,) = list(table.columns)[:1]
-        if not main.read(sa.select(column).limit(1)).is_empty():
+        if _scalar(main, sa.select(sa.func.count()).select_from(sa.select(table).limit(1).subquery("one"))):
             return True
     return False
+
+
+def _scalar(main: Database, query: sa.Select[Any]) -> int:
+    """A number, over a connection of the pool: to open one for bulk reading takes longer than the query."""
+    with main.connect() as connection:
+        return int(connection.execute(query).scalar_one())
 
 
 def ended(main: Database, staging: Staging) -> int:
     """How many live records this run is to withdraw, or found gone."""
     marks = staging.marks
-    rows = main.read(sa.select(sa.func.count().label("rows")).where(marks.c.mark.in_(ENDED)))
-    return int(rows.item())
+    return _scalar(main, sa.select(sa.func.count()).select_from(marks).where(marks.c.mark.in_(ENDED)))
 
 
 def live_records(main: Database, system: str, at_most: int | None) -> int:
@@ -343,7 +347,7 @@ def live_records(main: Database, system: str, at_most: int | None) -> int:
         source_records.c.source_system == system, source_records.c.is_live
     )
     few = live.limit(at_most).subquery("few")
-    return int(main.read(sa.select(sa.func.count().label("rows")).select_from(few)).item())
+    return _scalar(main, sa.select(sa.func.count()).select_from(few))
 
 
 def seen_ids(main: Database, staging: Staging) -> pl.DataFrame:

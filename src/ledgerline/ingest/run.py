@@ -50,8 +50,6 @@ _SAMPLES_KEPT = 20
 
 T = TypeVar("T")
 
-T = TypeVar("T")
-
 
 @dataclass(frozen=True, slots=True)
 class Options:

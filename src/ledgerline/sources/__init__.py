@@ -45,8 +45,9 @@ class Source(Protocol):
     integer_keys: bool
     """Whether every key is an integer, so that a range of keys is a range of `record_key` too."""
 
-    unique_keys: bool
-    """Whether the source itself lets no two rows have one key."""
+    @property
+    def unique_keys(self) -> bool:
+        """Whether the source itself lets no two rows have one key."""
 
     layout: str
     """A fingerprint of where the rows are and how they are read; a watermark of another is worth nothing."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -17,13 +18,18 @@ _RECOGNISED = "updated_at"
 _Kinds: TypeAlias = Mapping[sa.ColumnElement[Any], ChangeKind | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Described:
     """A table of the source, and what its server tells of it."""
 
     table: sa.TableClause
     nullable: frozenset[str]  # the columns that may hold NULL
-    indexes: tuple[tuple[tuple[str, ...], bool], ...]  # (columns, whether it is unique), keys among them
+    find_indexes: Callable[[], Sequence[tuple[tuple[str, ...], bool]]]
+
+    @cached_property
+    def indexes(self) -> Sequence[tuple[tuple[str, ...], bool]]:
+        """(columns, whether it is unique), keys among them; asked for when they are first needed."""
+        return self.find_indexes()
 
     def is_unique(self, column: str) -> bool:
         return ((column,), True) in self.indexes

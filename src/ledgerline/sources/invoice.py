@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -58,7 +59,7 @@ class InvoiceSource:
         self._id = self._column("id")
         self._customers = self._find_customers()
         self._tracked = tracked(database.server, contacts, layout.updated_column)
-        self.unique_keys = contacts.is_unique(self._id.name)
+        self._contacts = contacts
         self._may_lack_keys = self._id.name in contacts.nullable
         self.layout = self._fingerprint()
         self.integer_keys = self._has_integer_keys()  # the first rows read: all tables are described by now
@@ -78,7 +79,14 @@ class InvoiceSource:
         columns = self._database.columns(name.name, schema)
         table = sa.table(name.name, *[sa.column(c, d["type"]) for c, d in columns.items()], schema=schema)
         nullable = frozenset(name for name, told in columns.items() if told["nullable"])
-        return Described(table, nullable, tuple(self._database.indexes(name.name, schema)))
+        described = Described(table, nullable, partial(self._database.indexes, name.name, schema))
+        if self._database.url.engine is Engine.SQLITE:
+            _ = described.indexes  # asked for now: later on, the file is open for reading alone
+        return described
+
+    @property
+    def unique_keys(self) -> bool:
+        return self._contacts.is_unique(self._id.name)
 
     def _column(self, role: str) -> sa.ColumnElement[Any]:
         name = self._layout.columns[role]
@@ -144,9 +152,13 @@ class InvoiceSource:
         }
         if self._customers is not None and self._customers.tracked is None:
             marks[_CUSTOMERS] = Mark(self._names_fingerprint())
-        reached = Watermark(first.utc, first.open or frozenset(), marks).text()
-        since = watermark if before is not None and self._can_go_on(first, before, marks) else None
-        return Reading(since, reached, tuple(self._advice(marks)))
+        if before is not None and not self._can_go_on(first, before, marks):
+            before = None
+        unique = self.unique_keys if before is None else before.unique
+        reached = Watermark(first.utc, first.open or frozenset(), marks, unique)
+        if before is None:
+            return Reading(None, reached.text(), tuple(self._advice(marks)))
+        return Reading(watermark, reached.text())
 
     def _columns(self) -> dict[str, Tracked]:
         """The tables that tell when a row was changed."""
@@ -206,7 +218,7 @@ class InvoiceSource:
         watermark = Watermark.parse(since)
         assert watermark is not None and self._tracked is not None
         is_renamed = self._is_renamed(since, watermark)
-        table = self._table if self.unique_keys and not is_renamed else self._table.alias("changed")
+        table = self._table if watermark.unique and not is_renamed else self._table.alias("changed")
         mark = watermark.marks[_CONTACTS]
         own = self._tracked.changed(self._database.server, mark, self._layout.overlap, table)
         if table is self._table:

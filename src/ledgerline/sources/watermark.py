@@ -61,10 +61,12 @@ class Watermark:
     at: datetime  # on the server's clock, UTC
     open: frozenset[str]  # the transactions that were open then
     marks: Mapping[str, Mark]  # by table
+    unique: bool = False  # whether the source lets no two rows have one key
 
     def text(self) -> str:
         marks = {table: asdict(mark) for table, mark in self.marks.items()}
-        return json.dumps({"at": self.at.isoformat(), "open": sorted(self.open), "marks": marks})
+        at, held = self.at.isoformat(), sorted(self.open)
+        return json.dumps({"at": at, "open": held, "marks": marks, "unique": self.unique})
 
     @staticmethod
     def parse(text: str | None) -> Watermark | None:
@@ -72,7 +74,8 @@ class Watermark:
             return None
         known: Any = json.loads(text)
         marks = {table: Mark(**mark) for table, mark in known["marks"].items()}
-        return Watermark(datetime.fromisoformat(known["at"]), frozenset(known["open"]), marks)
+        at = datetime.fromisoformat(known["at"])
+        return Watermark(at, frozenset(known["open"]), marks, known["unique"])
 
 
 def moment(text: str | None) -> datetime | None:

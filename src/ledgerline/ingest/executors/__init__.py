@@ -26,7 +26,7 @@ class Executor(Protocol):
     ) -> Generator[Result | None]:
         """The results of all partitions as they come, and None now and then while none comes.
 
-        pause  sleeps so many seconds, or raises Cancelled: for a source that is slow, or a fault that may pass
+        pause  sleeps so many seconds, or raises Cancelled: for a slow source, or a fault that may pass
 
         Raises what the first partition that failed raised. To close the iterator stops what has not begun,
         and waits for what has.

@@ -35,6 +35,9 @@ class LocalExecutor:
             once = partial(run_partition, job, partition, source, main, known, pace)
             return patiently(once, limits.retries, limits.retry_delay_ms, sleep=pause)
 
+        if len(partitions) == 1:  # this thread has its connections open by now
+            yield work(partitions[0])
+            return
         with ThreadPoolExecutor(self.workers, thread_name_prefix="partition") as pool:
             running: set[Future[Result]] = set()
             try:
