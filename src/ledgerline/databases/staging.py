@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import polars as pl
@@ -141,7 +142,8 @@ def _known(
     def chosen(table: sa.Table) -> list[sa.ColumnElement[bool]]:
         return _between(table, lower, upper) if among is None else [table.c.record_key.in_(among)]
 
-    records = main.read(
+    read = main.read if among is None else partial(_read_few, main)
+    records = read(
         sa.select(
             source_records.c.record_key,
             *([source_records.c.source_record_id] if by_id else []),
@@ -150,7 +152,7 @@ def _known(
             source_records.c.is_live,
         ).where(source_records.c.source_system == system, *chosen(source_records))
     )
-    refused = main.read(
+    refused = read(
         sa.select(
             rejects.c.record_key, rejects.c.source_record_id, rejects.c.payload_hash, rejects.c.key_fault
         ).where(
@@ -169,7 +171,7 @@ def _known(
     )
 
 
-_KEYS_AT_ONCE = 2_000
+_KEYS_AT_ONCE = 2_000  # SQL Server takes 2,100 values in a statement
 
 
 def known_of(main: Database, system: str, record_keys: pl.Series) -> Known:
@@ -327,6 +329,14 @@ def has_work(main: Database, staging: Staging) -> bool:
         if _scalar(main, sa.select(sa.func.count()).select_from(sa.select(table).limit(1).subquery("one"))):
             return True
     return False
+
+
+def _read_few(main: Database, query: sa.Select[Any]) -> pl.DataFrame:
+    """Some rows, likewise."""
+    with main.connect() as connection:
+        result = connection.execute(query)
+        rows = [tuple(row) for row in result]
+    return pl.DataFrame(rows, schema=list(result.keys()), orient="row", infer_schema_length=None)
 
 
 def _scalar(main: Database, query: sa.Select[Any]) -> int:

@@ -40,7 +40,7 @@ def scope(
     reconciles = wanted.reconcile or wanted.accept_withdrawals or _is_due(state, wanted, now)
     goes_on = state is not None and state.layout == source.layout and not wanted.full
     # Which of several rows with one key is gone, keys alone do not tell.
-    goes_on = goes_on and (source.unique_keys or not reconciles)
+    goes_on = goes_on and (not reconciles or source.unique_keys)
     goes_on = goes_on and not (wanted.accept_withdrawals and _stopped_a_full_run(latest))
     reading = source.begin(state.watermark if state is not None and goes_on else None)
     return Scope(reading, reconciles or reading.since is None)
