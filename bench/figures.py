@@ -48,6 +48,8 @@ FIGURES: Final = (
     Figure("load", "load", "PostgreSQL → PostgreSQL, first load", "× floor", 13, 8),
     Figure("rescan", "rescan", "  nothing changed, full rescan", "× floor", 2.5, 1.3),
     Figure("changed", "changed", "  1 % changed, full rescan", "× floor", 4.5, 2.5),
+    Figure("idle", "idle", "  nothing changed, by the update time", "× floor", 0.2),
+    Figure("incremental", "incremental", "  1 % changed, by the update time", "× floor", 1.0),
     Figure("sqlite", "sqlite", "SQLite → SQLite, first load", "× INSERT … SELECT", 16, 9),
     Figure("cleaning", "cleaning", "Cleaning, two cores ÷ row by row on one", "×", 10, 18, higher=True),
     Figure("matching", "matching", "Matching alone", "× floor", 2, 1),
@@ -156,10 +158,38 @@ class Bench:
         pairs = []
         for number in range(self._pairs):
             floor = self._copy_floor(sample)
-            result = self._ingest("main", sample)
+            result = self._ingest("main", sample, "--full")
             _expect(result, inserted=0, updated=0, merged=0, withdrawn=0, vanished=0)
             pairs.append(self._pair("rescan", number, floor, result))
         return [_ratio("rescan", pairs)]
+
+    def _idle(self) -> list[Measured]:
+        sample = self._loaded_sample()
+        pairs = []
+        for number in range(self._pairs):
+            floor = self._copy_floor(sample)
+            result = self._ingest("main", sample)
+            _expect(result, inserted=0, updated=0, merged=0, withdrawn=0, vanished=0)
+            _expect_incremental(result)
+            pairs.append(self._pair("idle", number, floor, result))
+        return [_ratio("idle", pairs)]
+
+    def _incremental(self) -> list[Measured]:
+        self._work.clone(self._loaded_sample(), "source")
+        self._main_is_loaded = False
+        self._ingest("main", "source")  # another database, so everything is read; not counted
+        pairs = []
+        for number in range(self._pairs):
+            self._server.execute("source", _CHANGE.format(table=self._work.table, number=number))
+            self._server.settle("source")
+            floor = self._copy_floor("source")
+            result = self._ingest("main", "source")
+            _expect_incremental(result)
+            if not result["counts"]["updated"]:
+                raise RuntimeError(f"Nothing was updated: {result['counts']}.")
+            pairs.append(self._pair("incremental", number, floor, result))
+        self._work.drop("source", "main")
+        return [_ratio("incremental", pairs)]
 
     def _changed(self) -> list[Measured]:
         self._work.clone(self._loaded_sample(), "source")
@@ -169,7 +199,7 @@ class Bench:
             self._server.execute("source", _CHANGE.format(table=self._work.table, number=number))
             self._server.settle("source")
             floor = self._copy_floor("source")
-            result = self._ingest("main", "source")
+            result = self._ingest("main", "source", "--full")
             if not result["counts"]["updated"]:
                 raise RuntimeError(f"Nothing was updated: {result['counts']}.")
             pairs.append(self._pair("changed", number, floor, result))
@@ -195,10 +225,10 @@ class Bench:
         _expect(result, updated=0, unchanged=0)
         return result
 
-    def _ingest(self, main: str, source: str) -> dict[str, Any]:
+    def _ingest(self, main: str, source: str, *options: str) -> dict[str, Any]:
         self._server.settle(main)
         urls = (self._server.url(main), self._server.url(source))
-        return run_measured("bench.ingest_once", *urls, "--server", str(self._server.process.pid))
+        return run_measured("bench.ingest_once", *urls, "--server", str(self._server.process.pid), *options)
 
     # -- SQLite -------------------------------------------------------------------------------------------
 
@@ -275,7 +305,7 @@ SET contact_no = CASE place / 100 % 2
     contact_person_name = CASE place / 100 % 2
         WHEN 1 THEN contact_person_name || ' Rao'
         ELSE contact_person_name END,
-    updated_at = updated_at + interval '1 day'
+    updated_at = timezone('UTC', now())
 FROM (SELECT contactid, row_number() OVER (ORDER BY contactid) AS place FROM {table}) AS placed
 WHERE placed.contactid = contact.contactid AND place % 100 = {number}
 """
@@ -297,6 +327,11 @@ def _expect(result: Mapping[str, Any], **counts: int) -> None:
     }
     if result["status"] != "succeeded" or wrong:
         raise RuntimeError(f"The run is {result['status']}; expected {counts}, got {result['counts']}.")
+
+
+def _expect_incremental(result: Mapping[str, Any]) -> None:
+    if not result["incremental"]:
+        raise RuntimeError("Everything was read, although the rows tell when they were changed.")
 
 
 def _ratio(name: str, pairs: Sequence[Pair]) -> Measured:

@@ -46,13 +46,14 @@ def main() -> None:
     parser.add_argument(
         "--server", type=int, help="process id of the database server, to count its CPU-seconds"
     )
+    parser.add_argument("--full", action="store_true", help="read everything, not only what changed")
     given = parser.parse_args()
     environ = {"DATABASE_URL": given.main, "INVOICE_DATABASE_URL": given.invoice}
     app = App(load_settings(environ, folder=Path(__file__).parent))  # where there is no .env
     app.migrate()
     clock = StageClock(None if given.server is None else psutil.Process(given.server))
     clock.begin("open")
-    run = app.ingest(clock, Cancel())
+    run = app.ingest(clock, Cancel(), full=given.full)
     clock.begin("end")
     app.close()
     print(
@@ -61,6 +62,7 @@ def main() -> None:
                 **clock.total().as_dict(),
                 "status": run.status,
                 "counts": dict(run.counts),
+                "incremental": run.since is not None,
                 "stages": clock.stages(),
                 "own_peak": own_peak(),
             }
