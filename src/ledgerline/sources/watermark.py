@@ -123,4 +123,6 @@ def went_back(clock: Clock, before: Mark | None) -> bool:
     """Whether the server counts lower than it did: the database is another, or an older copy of itself."""
     if before is None or before.base is None or clock.version is None:
         return False
+    if not before.base.startswith("0x"):
+        return False  # it is a moment
     return int(clock.version, 16) < int(before.base, 16)

@@ -1,0 +1,55 @@
+"""Watermarks as values: what is kept of them, what is cut off, when one is worth nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from ledgerline.sources.watermark import Clock, Mark, Watermark, moment, version_mark, went_back
+
+NOON = datetime.fromisoformat("2026-03-01 12:00:00")
+
+
+def clock(version: str | None = None) -> Clock:
+    return Clock(NOON, NOON, version, None)
+
+
+def test_a_watermark_survives_being_text() -> None:
+    marks = {"contacts": Mark("0x00000000000007D1"), "customers": Mark(NOON.isoformat(), -3600.5)}
+    watermark = Watermark(NOON, frozenset({"3/17", "801"}), marks, unique=True)
+    assert Watermark.parse(watermark.text()) == watermark
+    assert Watermark.parse(None) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("2026-03-01T12:00:00.1234569", "2026-03-01T12:00:00.123456"),  # cut off: never behind what it says
+        ("2026-03-01 17:30:00.5+05:30", "2026-03-01T12:00:00.500000"),
+        ("2026-03-01 12:00:00+00", "2026-03-01T12:00:00"),
+        ("infinity", None),
+        ("31/12/2025", None),
+        (None, None),
+    ],
+)
+def test_moments(text: str | None, read: str | None) -> None:
+    known = moment(text)
+    assert (known and known.isoformat()) == read
+
+
+def test_a_counter_that_went_back_is_another_database() -> None:
+    before = version_mark(clock("0x00000000000007D1"))
+    assert went_back(clock("0x00000000000007D0"), before)
+    assert not went_back(clock("0x00000000000007D1"), before)
+    assert not went_back(clock("0x0000000000001000"), before)
+
+
+def test_a_moment_is_no_counter() -> None:
+    assert not went_back(clock("0x00000000000007D1"), Mark(NOON.isoformat(), 0.0))
+    assert not went_back(clock(), Mark("0x00000000000007D1"))
+    assert not went_back(clock("0x00000000000007D1"), None)
+
+
+def test_a_server_that_tells_of_no_counter_gives_no_mark() -> None:
+    assert version_mark(clock()).base is None
