@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import pytest
-from tests.house import Installation, contact
+from tests.house import Installation, check_tables, contact
 
 from ledgerline.databases.runs import Run
-from ledgerline.errors import SourcePaused, UndoRefused, UsageError
+from ledgerline.databases.schema import ingestion_runs, messages
+from ledgerline.errors import Cancelled, SourcePaused, UndoRefused, UsageError
+from ledgerline.ingest.run import Cancel
+from ledgerline.ingest.undo import Undone
 
 ASHA = contact(1, "Asha Rao", "+91 98200 12345", "asha.rao@lotus.example", added_by="Kim")
 ASHA_AGAIN = contact(2, "Asha Rao", "98200 12345, 98200 54321", "asha@rao.example", designation="Director")
@@ -101,3 +105,103 @@ def test_what_cannot_be_undone(house: Installation) -> None:
     house.undo(undone.run)
     house.undo(run)
     assert house.contacts() == []
+
+
+# -- what came later is kept -------------------------------------------------------------------------------
+
+
+def kept(undone: Undone) -> set[tuple[str, str | None, str | None, str | None]]:
+    return {(one.reason, one.changed_by, one.field, one.value) for one in undone.kept}
+
+
+def test_a_person_s_edit_is_kept_and_listed(house: Installation) -> None:
+    house.write_invoice([ASHA, BRAM])
+    house.ingest()
+    house.update(1, designation="Director", contact_no="98200 54321")
+    run = house.ingest()
+    with house.app() as app:
+        app.edit(1, {"designation": "Owner"}, by="Lea")
+    before = house.dump()
+    with pytest.raises(UndoRefused, match=r"contact 1 \(designation\)"):
+        house.undo(run, strict=True)
+    assert house.dump() == before
+    assert [row.kind for row in house.runs()] == ["ingest", "ingest"], "nothing was changed"
+    undone = house.undo(run)
+    assert kept(undone) == {("edited", "Lea", "designation", "Owner")}
+    assert undone.kept[0].value_before is None
+    (asha, _) = house.table("contacts")
+    assert (asha["designation"], asha["mobile_e164"]) == ("Owner", "+919820012345")
+    assert len(house.table("undo_kept")) == 1
+
+
+def test_what_a_later_run_changed_is_kept_and_listed(house: Installation) -> None:
+    house.write_invoice([ASHA, BRAM])
+    house.ingest()
+    house.update(1, designation="Director")
+    house.update(3, designation="Vendor")
+    run = house.ingest()
+    house.update(1, designation="Owner")
+    later = house.ingest()
+    with pytest.raises(UndoRefused):
+        house.undo(run, strict=True)
+    undone = house.undo(run)
+    assert ("changed", str(later.id), "designation", "Owner") in kept(undone)
+    designations = {row["id"]: row["designation"] for row in house.table("contacts")}
+    assert designations == {1: "Owner", 2: None}
+    check_tables(house)
+
+
+def test_a_merge_is_undone_though_a_later_run_changed_a_record_of_it(house: Installation) -> None:
+    house.write_invoice([ASHA, OTHER_ASHA])
+    house.ingest()
+    house.add(BRIDGE)
+    run = house.ingest()
+    house.update(6, designation="Chair")
+    house.ingest()
+    undone = house.undo(run)
+    check_tables(house)
+    contacts = {row["id"]: row for row in house.table("contacts")}
+    assert set(contacts) == {1, 2}
+    assert (contacts[2]["merged_into"], contacts[2]["designation"]) == (None, "Chair")
+    assert contacts[1]["designation"] is None
+    assert undone.records == {"delete": 1, "membership": 1}
+
+
+def test_a_contact_that_somebody_edited_or_wrote_to_stays_inactive(house: Installation) -> None:
+    house.write_invoice([ASHA, BRAM, CARA])
+    run = house.ingest()
+    with house.app() as app:
+        app.edit(1, {"designation": "Owner"}, by="Lea")
+        with app.main.begin() as connection:
+            message = {"contact_id": 2, "channel": "EMAIL", "created_at": datetime(2026, 11, 1)}  # noqa: DTZ001
+            connection.execute(messages.insert().values(**message))
+    after = house.contacts()
+    undone = house.undo(run)
+    assert kept(undone) == {("edited", "Lea", None, None), ("in_use", None, None, None)}
+    assert [(row["id"], row["is_active"]) for row in house.table("contacts")] == [(1, False), (2, False)]
+    assert house.table("source_records") == []
+    house.undo(undone.run)
+    assert house.contacts() == after
+
+
+def test_an_undo_gives_up_a_run_that_was_to_be_resumed(house: Installation) -> None:
+    house.write_invoice([ASHA])
+    run = house.ingest()
+    house.add(BRAM)
+    cancel = Cancel()
+    cancel.request()
+    with pytest.raises(Cancelled):
+        house.ingest(cancel=cancel)
+    house.undo(run)
+    assert [(row.status, row.error_code) for row in house.runs()][1] == ("failed", "superseded")
+    assert house.ingest(resume=True).counts["inserted"] == 2
+
+
+def test_a_run_without_before_images(house: Installation) -> None:
+    """As an earlier version made them."""
+    house.write_invoice([ASHA])
+    run = house.ingest()
+    with house.main() as main, main.begin() as connection:
+        connection.execute(ingestion_runs.update().values(state_before=None))
+    with pytest.raises(UndoRefused, match="no before-images"):
+        house.undo(run)

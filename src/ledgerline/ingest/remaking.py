@@ -56,15 +56,17 @@ def remake(hand: Hand, ids: sa.Select[Any]) -> None:
 
 
 def _revive(hand: Hand, ids: sa.Select[Any]) -> None:
-    """A contact that has live records again is no redirect any more."""
-    live = sa.select(source_records.c.contact_id).where(source_records.c.is_live)
+    """A contact that has records again, live or not, is no redirect any more."""
+    owners_of_records = sa.select(source_records.c.contact_id)
     redirects = sa.select(contacts.c.id).where(
-        contacts.c.id.in_(ids), contacts.c.id.in_(live), contacts.c.merged_into.is_not(None)
+        contacts.c.id.in_(ids), contacts.c.id.in_(owners_of_records), contacts.c.merged_into.is_not(None)
     )
     images.keep_contacts(hand.connection, hand.job.run_id, redirects)
     hand.connection.execute(
         contacts.update()
-        .where(contacts.c.id.in_(ids), contacts.c.id.in_(live), contacts.c.merged_into.is_not(None))
+        .where(
+            contacts.c.id.in_(ids), contacts.c.id.in_(owners_of_records), contacts.c.merged_into.is_not(None)
+        )
         .values(merged_into=None, updated_run=hand.job.run_id)
     )
 

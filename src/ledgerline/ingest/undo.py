@@ -21,7 +21,9 @@ from ledgerline.databases.schema import (
     Staging,
     changes,
     contact_edits,
+    contact_versions,
     contacts,
+    source_record_versions,
     source_records,
     undo_kept,
 )
@@ -234,14 +236,14 @@ class _Keeping:
         current = staging.current_of(self._connection, ids)
         rows = comparable(current.contacts, current.points, current.owners).to_dicts()
         now = {row["id"]: row for row in rows}
-        editors = self._editors()
+        editors, later = self._editors(), self._later_runs()
         for contact_id, field, old_value in changed:
             value = now.get(contact_id, {}).get(field)
             if contact_id in now and value != old_value:
                 editor = editors.get((contact_id, field))
                 yield Kept(
                     Reason.CHANGED if editor is None else Reason.EDITED,
-                    self._later_run(contact_id) if editor is None else editor,
+                    later.get(contact_id) if editor is None else editor,
                     contact_id,
                     field=field,
                     value=value,
@@ -260,12 +262,23 @@ class _Keeping:
         )
         return {(contact_id, field): by for contact_id, field, by in rows}
 
-    def _later_run(self, contact_id: int) -> str | None:
-        query = sa.select(sa.func.max(source_records.c.run_id)).where(
-            source_records.c.contact_id == contact_id, source_records.c.run_id > self._of
+    def _later_runs(self) -> dict[int, str]:
+        """Contact → the last run that touched it, or a record of it, between the run and its undo."""
+        images, records = contact_versions, source_record_versions
+        mine = images.c.replaced_by_run == self._work.run_id, records.c.replaced_by_run == self._work.run_id
+        touched = sa.union_all(
+            sa.select(images.c.id.label("contact_id"), images.c.updated_run.label("run_id")).where(mine[0]),
+            sa.select(records.c.contact_id, records.c.run_id).where(mine[1]),
+            sa.select(source_records.c.contact_id, source_records.c.run_id),
+            sa.select(contacts.c.id, contacts.c.updated_run),
+        ).subquery("touched")
+        query = sa.select(touched.c.contact_id, sa.func.max(touched.c.run_id)).where(
+            touched.c.run_id > self._of,
+            touched.c.run_id < self._work.run_id,
+            touched.c.contact_id.in_(self._work.ids(Fate.REMAKE, Fate.IDLE)),
         )
-        found = self._connection.execute(query.where(source_records.c.run_id != self._work.run_id)).scalar()
-        return None if found is None else str(found)
+        rows = self._connection.execute(query.group_by(touched.c.contact_id))
+        return {contact_id: str(run_id) for contact_id, run_id in rows}
 
     def _contacts(self) -> Iterator[Kept]:
         """Contacts that the run created and that stay."""
@@ -276,9 +289,10 @@ class _Keeping:
         if not stay:
             return
         editors = {contact_id: by for (contact_id, _), by in self._editors().items()}
+        later = self._later_runs()
         for contact_id, fate in stay:
             if fate == Fate.REMAKE:
-                yield Kept(Reason.CHANGED, self._later_run(contact_id), contact_id)
+                yield Kept(Reason.CHANGED, later.get(contact_id), contact_id)
             elif contact_id in editors:
                 yield Kept(Reason.EDITED, editors[contact_id], contact_id)
             else:
@@ -286,24 +300,24 @@ class _Keeping:
 
     def _records(self) -> Iterator[Kept]:
         """Records that the run wrote and that were written again since."""
-        records = self._work.records
-        partly = (Fate.KEPT, Fate.CONTENT, Fate.MEMBERSHIP)
+        records, image = self._work.records, source_record_versions.alias("image")
+
+        def same(table: sa.FromClause) -> sa.ColumnElement[bool]:
+            same_key = table.c.record_key == records.c.record_key
+            return same_key & (table.c.source_record_id == records.c.source_record_id)
+
+        written_by = sa.func.coalesce(image.c.run_id, source_records.c.run_id)
         query = (
-            sa.select(
-                records.c.source_record_id, records.c.now_contact, records.c.fate, source_records.c.run_id
-            )
-            .outerjoin(
-                source_records,
-                (source_records.c.record_key == records.c.record_key)
-                & (source_records.c.source_record_id == records.c.source_record_id),
-            )
-            .where(records.c.fate.in_(partly))
+            sa.select(records.c.source_record_id, records.c.now_contact, records.c.fate, written_by)
+            .outerjoin(source_records, same(source_records))
+            .outerjoin(image, same(image) & (image.c.replaced_by_run == self._work.run_id))
+            .where(records.c.fate.in_([Fate.KEPT, Fate.CONTENT, Fate.MEMBERSHIP]))
         )
         for record, contact_id, fate, run_id in self._connection.execute(
             query.order_by(records.c.record_key)
         ):
-            by = None if run_id is None or run_id == self._work.run_id else str(run_id)
             field = {Fate.CONTENT: "contact_id", Fate.MEMBERSHIP: "content"}.get(fate)
+            by = None if run_id is None else str(run_id)
             yield Kept(Reason.CHANGED, by, contact_id, source_record_id=record, field=field)
 
 
