@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, lru_cache, partial
 from pathlib import Path
+from typing import Any
 
+from ledgerline.databases import reports, runs
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines import Limits
 from ledgerline.databases.migrate import migrate, newest_revision, revision
 from ledgerline.databases.plans import Section
 from ledgerline.databases.retry import patiently
 from ledgerline.databases.runs import Run
-from ledgerline.errors import SettingsError
+from ledgerline.errors import SettingsError, UsageError
 from ledgerline.ingest import run as ingestion
 from ledgerline.ingest.editing import edit_contact, withdraw_edits
 from ledgerline.ingest.executors import Executor
@@ -126,10 +128,17 @@ class App:
         finally:
             source.close()
 
-    def undo(self, run_id: int, *, strict: bool = False) -> Undone:
+    def undo(self, run_id: int, *, strict: bool = False, dry_run: bool = False) -> Undone:
         """Take a run back. See `ingest.undo.undo` for what it raises."""
         self.prepare()
-        return undo(self.main, run_id, strict=strict)
+        return undo(self.main, run_id, strict=strict, dry_run=dry_run)
+
+    def kept(self, run_id: int) -> list[dict[str, Any]]:
+        """What an undo left as it was. Raises UsageError when there is no such run."""
+        self.prepare()
+        if runs.get(self.main, run_id) is None:
+            raise UsageError(f"There is no run {run_id}.", hint="See: ledgerline runs")
+        return reports.kept_by_undo(self.main, run_id)
 
     def unmerge(self, contact_id: int) -> Unmerged:
         """Split a contact. See `ingest.unmerge.unmerge` for what it raises."""

@@ -95,7 +95,9 @@ def test_of_a_contact_that_an_undo_took_away(house: Installation, monkeypatch: p
 
 
 def test_edit_unmerge_and_undo_by_hand(told: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = ledgerline(told, monkeypatch, "edit", "1", "companyName=Lotus Ltd", "--by", "Bo")
+    shown = ledgerline(
+        told, monkeypatch, "edit", "1", "companyName=Lotus Ltd", "mobileE164=98200 77777", "--by", "Bo"
+    )
     assert "Lotus Ltd" in shown
     assert "Bo" in shown
     found = document(told, monkeypatch, "edit", "1", "--withdraw", "designation", "--by", "Bo")
@@ -103,9 +105,18 @@ def test_edit_unmerge_and_undo_by_hand(told: Installation, monkeypatch: pytest.M
     split = document(told, monkeypatch, "unmerge", "1")
     assert {row["sourceRecordId"]: row["contactId"] for row in split["records"]}["6"] == 3
     assert "undid run" in ledgerline(told, monkeypatch, "undo", str(split["runId"]))
-    undone = document(told, monkeypatch, "undo", str(told.runs()[2].id))
+    before = told.dump()
+    plan = document(told, monkeypatch, "undo", "3", "--dry-run")
+    assert told.dump() == before
+    undone = document(told, monkeypatch, "undo", "3")
+    assert (undone["kept"], undone["records"]) == (plan["kept"], plan["records"])
+    assert document(told, monkeypatch, "kept", str(undone["runId"])) == undone["kept"] != []
+    assert "Kept" in ledgerline(told, monkeypatch, "kept", str(undone["runId"]))
+    assert "kept nothing" in ledgerline(told, monkeypatch, "kept", "1")
     assert (undone["kind"], undone["undoesRun"]) == ("undo", 3)
-    assert {one["field"] for one in undone["kept"]} <= {"designation", "companyName", None}
+    assert [(one["field"], one["value"], one["changedBy"]) for one in undone["kept"]] == [
+        ("furtherPhones", "+919820012345", "Bo"),
+    ]
     assert "undo of 3" in ledgerline(told, monkeypatch, "runs")
     with pytest.raises(LedgerlineError, match="paused"):
         ledgerline(told, monkeypatch, "ingest", "--json")

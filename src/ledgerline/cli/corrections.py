@@ -14,7 +14,7 @@ from ledgerline.cli import show, show_history
 from ledgerline.cli.ingestion import Json
 from ledgerline.cli.opened import opened
 from ledgerline.contacts.edits import EDITABLE
-from ledgerline.documents import camel, history_document, undo_document, unmerge_document
+from ledgerline.documents import camel, history_document, kept_document, undo_document, unmerge_document
 from ledgerline.errors import UsageError
 from ledgerline.ingest.undo import Kept, Reason, Undone
 
@@ -23,6 +23,7 @@ _KEPT_SHOWN = 20
 
 def register(app: typer.Typer) -> None:
     app.command("undo")(undo)
+    app.command("kept")(kept)
     app.command("unmerge")(unmerge)
     app.command("edit")(edit)
     app.command("history")(history)
@@ -36,6 +37,9 @@ def undo(
     strict: Annotated[
         bool, typer.Option("--strict", help="Change nothing if anything was changed since by others.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would happen, and change nothing.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Take a run back: contacts, source records, rejects and watermark as they were before it.
@@ -44,11 +48,14 @@ def undo(
     `ledgerline ingest --resume`. An undo is a run itself and can be undone.
     """
     with opened(quiet=json) as app:
-        undone = app.undo(run_id, strict=strict)
+        undone = app.undo(run_id, strict=strict, dry_run=dry_run)
     if json:
         show.print_json(undo_document(undone))
         return
     _report(undone)
+    if dry_run:
+        show.out.print("Nothing was changed: this was a dry run.\n")
+        return
     steps = [(f"ledgerline undo {undone.run.id}", "take the undo back")]
     if undone.paused:
         steps.insert(0, ("ledgerline ingest --resume", "read the source again, which is paused now"))
@@ -76,14 +83,30 @@ def _report(undone: Undone) -> None:
     show.out.print(table)
     show.out.print()
     if undone.kept:
-        _list_kept(undone.kept)
+        _list_kept(undone.kept, _KEPT_SHOWN)
 
 
-def _list_kept(kept: Sequence[Kept]) -> None:
+def kept(
+    run_id: Annotated[int, typer.Argument(metavar="RUN", help="The number of an undo, see: ledgerline runs")],
+    json: Json = False,
+) -> None:
+    """What an undo left as it was, because a person or a later run had changed it."""
+    with opened(quiet=json) as app:
+        rows = app.kept(run_id)
+    if json:
+        show.print_json([kept_document(row) for row in rows])
+    elif rows:
+        names = Kept.__dataclass_fields__
+        _list_kept([Kept(**{name: row[name] for name in names}) for row in rows], len(rows))
+    else:
+        show.out.print(f"Run {run_id} kept nothing.")
+
+
+def _list_kept(kept: Sequence[Kept], limit: int) -> None:
     table = Table(title=f"Kept ({len(kept):,})", title_justify="left", box=None, padding=(0, 2))
     for heading in ("contact", "source row", "field", "is", "was before the run", "because of"):
         table.add_column(heading, overflow="fold")
-    for one in kept[:_KEPT_SHOWN]:
+    for one in kept[:limit]:
         table.add_row(
             "" if one.contact_id is None else str(one.contact_id),
             escape(one.source_record_id or ""),
@@ -93,8 +116,8 @@ def _list_kept(kept: Sequence[Kept]) -> None:
             _because(one),
         )
     show.out.print(table)
-    if len(kept) > _KEPT_SHOWN:
-        show.out.print(f"… and {len(kept) - _KEPT_SHOWN:,} more: add --json to see all.")
+    if len(kept) > limit:
+        show.out.print(f"… and {len(kept) - limit:,} more, see: ledgerline kept RUN (the number of the undo)")
     show.out.print()
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ledgerline.databases.database import Database
 from ledgerline.databases.runs import named
-from ledgerline.databases.schema import contact_points, contacts, rejects, source_records
+from ledgerline.databases.schema import contact_points, contacts, rejects, source_records, undo_kept
 from ledgerline.databases.staging import CONTACTS, POINTS, typed
 
 _TEXTS: Any = pl.List(pl.String)
@@ -55,6 +55,13 @@ def rejects_of(main: Database, source_record_id: str) -> list[dict[str, Any]]:
         same &= rejects.c.record_key == int(source_record_id)  # the index
     with main.connect() as connection:
         query = sa.select(rejects).where(same).order_by(rejects.c.run_id, rejects.c.ordinal)
+        return [named(row) for row in connection.execute(query)]
+
+
+def kept_by_undo(main: Database, run_id: int) -> list[dict[str, Any]]:
+    """What an undo left as it was, as rows of `undo_kept`."""
+    query = sa.select(undo_kept).where(undo_kept.c.run_id == run_id).order_by(undo_kept.c.ordinal)
+    with main.connect() as connection:
         return [named(row) for row in connection.execute(query)]
 
 

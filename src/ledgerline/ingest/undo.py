@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from ledgerline.databases import runs, settling, staging, writing
 from ledgerline.databases.database import Database
+from ledgerline.databases.engines import Server
 from ledgerline.databases.runs import Lease, Run
 from ledgerline.databases.schema import (
     Staging,
@@ -35,6 +36,7 @@ from ledgerline.ingest.remaking import Hand, remake
 
 KINDS = ("ingest", "undo", "unmerge")  # that change contacts
 _SHOWN = 5
+_BEST = {"further_emails": "email", "further_phones": "mobile_e164"}  # whose edit moves the further ones
 
 
 class Reason(StrEnum):
@@ -69,8 +71,11 @@ class Undone:
     paused: bool  # whether the source is paused now
 
 
-def undo(main: Database, run_id: int, *, strict: bool = False) -> Undone:
-    """Take a run back and pause its source; `strict`: only if nothing of it must be kept.
+def undo(main: Database, run_id: int, *, strict: bool = False, dry_run: bool = False) -> Undone:
+    """Take a run back and pause its source.
+
+    strict   only if nothing of it must be kept
+    dry_run  tell what would happen, and change nothing
 
     Raises UsageError when there is no such run, UndoRefused when it cannot be undone, or not strictly, and
     RunInProgress when a run of the source is going.
@@ -80,13 +85,15 @@ def undo(main: Database, run_id: int, *, strict: bool = False) -> Undone:
         _check_in_effect(main, of)
         with main.begin() as connection:
             lease.check(connection)
-            undone = _undo(connection, lease, of)
+            undone = _undo(connection, main.server, lease, of)
             if strict and undone.kept:
                 connection.rollback()
                 raise UndoRefused(
                     f"{len(undone.kept)} changes came after run {of.id}, among them: {_listed(undone.kept)}.",
                     hint="Nothing was changed. Without --strict they are kept and the rest is undone.",
                 )
+            if dry_run:
+                connection.rollback()
     return undone
 
 
@@ -158,15 +165,17 @@ def _check_in_effect(main: Database, run: Run) -> None:
 # -- doing ---------------------------------------------------------------------------------------------
 
 
-def _undo(connection: sa.Connection, lease: Lease, of: Run) -> Undone:
+def _undo(connection: sa.Connection, server: Server, lease: Lease, of: Run) -> Undone:
     system = lease.name
     run_id = open_run(connection, lease, "undo", undoes_run=of.id)
     work = Work(run_id)
     work.create(connection)
     step = Undoing(connection, work, system, of.id)
     step.sort_records()
+    server.analyze(connection, [work.records])
     step.put_back_records()
     step.sort_contacts()
+    server.analyze(connection, [work.contacts])
     step.put_back_contacts()
     step.reverse_changes()
     remake(Hand(connection, job_of(run_id, lease), "undo"), work.ids(Fate.REMAKE, Fate.IDLE))
@@ -240,7 +249,7 @@ class _Keeping:
         for contact_id, field, old_value in changed:
             value = now.get(contact_id, {}).get(field)
             if contact_id in now and value != old_value:
-                editor = editors.get((contact_id, field))
+                editor = editors.get((contact_id, _BEST.get(field, field)))
                 yield Kept(
                     Reason.CHANGED if editor is None else Reason.EDITED,
                     later.get(contact_id) if editor is None else editor,
@@ -256,11 +265,13 @@ class _Keeping:
                 sa.func.coalesce(contacts.c.merged_into, contacts.c.id),
                 contact_edits.c.field,
                 contact_edits.c.edited_by,
+                contact_edits.c.withdrawn,
             )
             .join(contacts, contacts.c.id == contact_edits.c.contact_id)
             .order_by(contact_edits.c.id)
         )
-        return {(contact_id, field): by for contact_id, field, by in rows}
+        newest = {(contact_id, field): (by, withdrawn) for contact_id, field, by, withdrawn in rows}
+        return {key: by for key, (by, withdrawn) in newest.items() if not withdrawn}
 
     def _later_runs(self) -> dict[int, str]:
         """Contact → the last run that touched it, or a record of it, between the run and its undo."""
