@@ -140,10 +140,10 @@ class App:
             raise UsageError(f"There is no run {run_id}.", hint="See: ledgerline runs")
         return reports.kept_by_undo(self.main, run_id)
 
-    def unmerge(self, contact_id: int) -> Unmerged:
+    def unmerge(self, contact_id: int, record_ids: Sequence[str] = ()) -> Unmerged:
         """Split a contact. See `ingest.unmerge.unmerge` for what it raises."""
         self.prepare()
-        return unmerge(self.main, contact_id)
+        return unmerge(self.main, contact_id, record_ids)
 
     def edit(self, contact_id: int, values: Mapping[str, str | None], *, by: str) -> None:
         """Store a person's values. See `ingest.editing.edit_contact` for what it raises."""

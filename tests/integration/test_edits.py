@@ -195,3 +195,35 @@ def test_what_cannot_be_split(house: Installation) -> None:
     house.ingest()
     with pytest.raises(UsageError, match="one with contact 1"), house.app() as app:
         app.unmerge(2)
+
+
+def test_one_record_leaves_the_others_stay_together(house: Installation) -> None:
+    house.write_invoice([ASHA, OTHER_ASHA])
+    house.ingest()
+    house.add(BRIDGE)
+    house.ingest()
+    before = house.contacts()
+    with house.app() as app:
+        split = app.unmerge(1, ["6"])
+    assert split.contacts == {"1": 1, "6": 2, "9": 1}
+    assert {(row["left_record_id"], row["right_record_id"]) for row in house.table("split_pairs")} == {
+        ("1", "6"),
+        ("6", "9"),
+    }
+    for key in (1, 6, 9):
+        house.update(key, designation="Owner")
+    house.ingest()
+    assert [row["sourceRecordIds"] for row in house.contacts()] == [["1", "9"], ["6"]]
+    house.undo(split.run)
+    assert [row["sourceRecordIds"] for row in house.contacts()] == [row["sourceRecordIds"] for row in before]
+
+
+@pytest.mark.parametrize(
+    ("named", "words"), [(["7"], "no source record 7"), (["1", "6", "9"], "has to stay")]
+)
+def test_what_cannot_leave(house: Installation, named: list[str], words: str) -> None:
+    house.write_invoice([ASHA, OTHER_ASHA, BRIDGE])
+    house.ingest()
+    with pytest.raises(UsageError, match=words), house.app() as app:
+        app.unmerge(1, named)
+    assert [run.kind for run in house.runs()] == ["ingest"]

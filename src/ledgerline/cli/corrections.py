@@ -135,20 +135,27 @@ def _because(kept: Kept) -> str:
 ContactId = Annotated[int, typer.Argument(metavar="CONTACT", help="The contact's id.")]
 
 
-def unmerge(contact_id: ContactId, json: Json = False) -> None:
+def unmerge(
+    contact_id: ContactId,
+    record: Annotated[
+        list[str] | None,
+        typer.Option("--record", metavar="ID", help="Only this source row leaves the contact."),
+    ] = None,
+    json: Json = False,
+) -> None:
     """Split a contact into its source records, each a contact of its own, and never merge them again.
 
-    The first record keeps the contact. It is a run, and can be undone.
+    The first record keeps the contact; with --record, all that are not named do. It can be undone.
     """
     with opened(quiet=json) as app:
-        unmerged = app.unmerge(contact_id)
+        unmerged = app.unmerge(contact_id, record or ())
     if json:
         show.print_json(unmerge_document(unmerged))
         return
     show.out.print(f"\n[bold]Run {unmerged.run.id}[/] split contact {contact_id}\n")
     table = Table(box=None, padding=(0, 2), show_header=False)
-    for record, own in unmerged.contacts.items():
-        table.add_row(f"source row {escape(record)}", "[dim]is now[/]", f"contact {own}")
+    for source_row, own in unmerged.contacts.items():
+        table.add_row(f"source row {escape(source_row)}", "[dim]is now[/]", f"contact {own}")
     show.out.print(table)
     show.out.print()
     show.next_steps([(f"ledgerline undo {unmerged.run.id}", "take this back")])

@@ -6,6 +6,7 @@ undo is undone, and so on: `root` is the ingestion at the beginning of such a ch
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations
 
 import sqlalchemy as sa
@@ -74,11 +75,16 @@ def _mark_suggestions(connection: sa.Connection, run_id: int, before: str, after
 # -- splits --------------------------------------------------------------------------------------------
 
 
-def split(connection: sa.Connection, system: str, record_ids: list[str], run_id: int) -> None:
-    """Declare these source records to be different people, each from each."""
+def split(connection: sa.Connection, system: str, owner: Mapping[str, int], run_id: int) -> None:
+    """Declare source records of different contacts to be different people.
+
+    owner  source record → its contact
+    """
+    record_ids = sorted(owner)
     pairs = [
         {"source_system": system, "left_record_id": left, "right_record_id": right, "run_id": run_id}
-        for left, right in combinations(sorted(record_ids), 2)
+        for left, right in combinations(record_ids, 2)
+        if owner[left] != owner[right]
     ]
     known = split_pairs.c.source_system == system
     here = split_pairs.c.left_record_id.in_(record_ids) & split_pairs.c.right_record_id.in_(record_ids)

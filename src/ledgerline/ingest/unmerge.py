@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,11 +28,13 @@ class Unmerged:
     contacts: Mapping[str, int]
 
 
-def unmerge(main: Database, contact_id: int) -> Unmerged:
-    """Make a contact of each of its source records, and remember that no two of them are one person.
+def unmerge(main: Database, contact_id: int, record_ids: Sequence[str] = ()) -> Unmerged:
+    """Make source records of a contact contacts of their own, and remember that they are other people.
 
-    The contact's first record keeps it, with its edits and messages; a record whose own contact had joined it
-    gets that one back; the others get new ones. A run that can be undone.
+    record_ids  those that leave the contact; none: all but its first
+
+    What stays keeps the contact, with its edits and messages. A record whose own contact had joined it gets
+    that one back, the others get new ones. A run that can be undone.
 
     Raises UsageError when there is nothing to split, RunInProgress while a run of the source is going.
     """
@@ -45,13 +47,14 @@ def unmerge(main: Database, contact_id: int) -> Unmerged:
                 f"Contact {contact_id} is made of {len(records)} source record: nothing to split.",
                 hint=f"See: ledgerline history {contact_id}",
             )
+        leaving = _leaving(contact, [record["source_record_id"] for record in records], record_ids)
         run_id = open_run(connection, lease, "unmerge")
-        owner = _owners(connection, contact, records)
+        owner = _owners(connection, contact, records, leaving)
         _split(connection, run_id, contact_id, records, owner)
         split_up = source_records.c.contact_id.in_(sorted(owner.values()))
         chosen = sa.select(source_records.c.contact_id).where(split_up)  # also those that are not there yet
         remake(Hand(connection, job_of(run_id, lease), "unmerge"), chosen)
-        settling.split(connection, system, list(owner), run_id)
+        settling.split(connection, system, owner, run_id)
         runs.finish(connection, run_id, "succeeded")
         run = runs.get_in(connection, run_id)
     assert run is not None
@@ -74,8 +77,27 @@ def _records(connection: sa.Connection, contact_id: int) -> Sequence[Mapping[str
     return [named(row) for row in connection.execute(ordered)]
 
 
+def _leaving(contact: Mapping[str, Any], ids: Sequence[str], named_ids: Sequence[str]) -> set[str]:
+    """The records that get contacts of their own."""
+    first = contact["source_record_id"] if contact["source_record_id"] in ids else ids[0]
+    leaving = set(named_ids) or {record for record in ids if record != first}
+    if unknown := sorted(leaving.difference(ids)):
+        raise UsageError(
+            f"Contact {contact['id']} has no source record {', '.join(unknown)}.",
+            hint=f"See: ledgerline history {contact['id']}",
+        )
+    if leaving == set(ids):
+        raise UsageError(
+            "One source record has to stay with the contact.", hint="Leave one out, or name none of them."
+        )
+    return leaving
+
+
 def _owners(
-    connection: sa.Connection, contact: Mapping[str, Any], records: Sequence[Mapping[str, Any]]
+    connection: sa.Connection,
+    contact: Mapping[str, Any],
+    records: Sequence[Mapping[str, Any]],
+    leaving: Collection[str],
 ) -> dict[str, int]:
     """Each source record → the contact that it shall be."""
     joined = sa.select(contacts.c.source_record_id, contacts.c.id).where(
@@ -83,11 +105,10 @@ def _owners(
     )
     former = {row.source_record_id: row.id for row in connection.execute(joined)}
     ids = [record["source_record_id"] for record in records]
-    first = contact["source_record_id"] if contact["source_record_id"] in ids else ids[0]
     next_id = writing.highest_contact_id(connection) + 1
     owner = {}
     for record_id in ids:
-        if record_id == first:
+        if record_id not in leaving:
             owner[record_id] = contact["id"]
         elif record_id in former:
             owner[record_id] = former[record_id]
@@ -105,8 +126,9 @@ def _split(
 ) -> None:
     """Move the records; the new contact of one that is not live is made here, those of live ones later."""
     moving = [record for record in records if owner[record["source_record_id"]] != contact_id]
-    images.keep_records(connection, run_id, source_records.c.contact_id == contact_id)
-    for record in records:
+    left = source_records.c.source_record_id.in_([record["source_record_id"] for record in moving])
+    images.keep_records(connection, run_id, (source_records.c.contact_id == contact_id) & left)
+    for record in moving:
         mine = [source_records.c[name] == record[name] for name in _KEY]
         values = {"contact_id": owner[record["source_record_id"]], "run_id": run_id, **_NO_MATCH}
         connection.execute(source_records.update().where(*mine).values(**values))
