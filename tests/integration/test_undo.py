@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
 from tests.house import Installation, check_tables, contact
 
+from ledgerline.databases import runs
 from ledgerline.databases.runs import Run
-from ledgerline.databases.schema import ingestion_runs, messages
-from ledgerline.errors import Cancelled, SourcePaused, UndoRefused, UsageError
+from ledgerline.databases.schema import ingestion_runs, leases, messages
+from ledgerline.errors import Cancelled, LeaseLost, RunInProgress, SourcePaused, UndoRefused, UsageError
 from ledgerline.ingest.run import Cancel
 from ledgerline.ingest.undo import Undone
 
@@ -205,3 +209,31 @@ def test_a_run_without_before_images(house: Installation) -> None:
         connection.execute(ingestion_runs.update().values(state_before=None))
     with pytest.raises(UndoRefused, match="no before-images"):
         house.undo(run)
+
+
+def test_an_undo_waits_for_no_run_that_is_going(house: Installation) -> None:
+    house.write_invoice([ASHA])
+    run = house.ingest()
+    with house.main() as main, main.begin() as connection:
+        elsewhere = f"{socket.gethostname()}:{os.getppid()}"
+        connection.execute(leases.update().values(holder=elsewhere, run_id=run.id))
+    before = house.dump()
+    with pytest.raises(RunInProgress):
+        house.undo(run)
+    with pytest.raises(RunInProgress), house.app() as app:
+        app.withdraw(1, ["name"], by="Kim")
+    assert house.dump() == before
+
+
+def test_a_process_that_lost_its_lease_cannot_undo(
+    house: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.write_invoice([ASHA])
+    run = house.ingest()
+    before = house.dump()
+    acquire = runs.acquire
+    monkeypatch.setattr(runs, "acquire", lambda *given, **named: replace(acquire(*given, **named), token=0))
+    with pytest.raises(LeaseLost):
+        house.undo(run)
+    monkeypatch.undo()
+    assert house.dump() == before
