@@ -77,7 +77,7 @@ def run_and_undo(dice: random.Random, house: Installation) -> None:
         assert state(house) == after
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_there_and_back(seed: int) -> None:
     with sqlite_house() as house:
         run_and_undo(random.Random(seed), house)
@@ -100,7 +100,7 @@ def ingested(dice: random.Random, house: Installation, count: int) -> tuple[list
     return runs, states
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_run_by_run_the_newest_first(seed: int) -> None:
     """And all the undos undone, the newest first."""
     with sqlite_house() as house:
@@ -114,7 +114,7 @@ def test_run_by_run_the_newest_first(seed: int) -> None:
             assert state(house) == after
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_an_earlier_run(seed: int) -> None:
     """The tables hold together, and what the sources say is there again after the next run."""
     dice = random.Random(seed)
@@ -129,7 +129,7 @@ def test_an_earlier_run(seed: int) -> None:
         assert house.ingest().counts["updated"] == 0
 
 
-@pytest.mark.parametrize("seed", [26, 2, 8, 14])
+@pytest.mark.parametrize("seed", [26, 2, 8])
 def test_runs_splits_and_undos_in_any_order(seed: int) -> None:
     dice = random.Random(seed)
     with sqlite_house() as house:
