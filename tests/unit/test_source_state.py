@@ -48,14 +48,14 @@ def rows(connection: sa.Connection) -> list[dict[str, object]]:
 
 def test_every_column_comes_back(connection: sa.Connection) -> None:
     connection.execute(STATES.insert().values(**STATE))
-    kept = runs.source_state(connection, "INVOICE")
+    kept = runs.state_as_json(connection, "INVOICE")
     connection.execute(STATES.update().values(last_run=8, rowversion=None, updated_at=None))
     runs.put_back_state(connection, "INVOICE", kept)
     assert rows(connection) == [STATE]
 
 
 def test_a_source_that_was_never_read(connection: sa.Connection) -> None:
-    kept = runs.source_state(connection, "INVOICE")
+    kept = runs.state_as_json(connection, "INVOICE")
     connection.execute(STATES.insert().values(**STATE))
     connection.execute(STATES.insert().values(**{**STATE, "source_system": "OTHER"}))
     runs.put_back_state(connection, "INVOICE", kept)
