@@ -14,6 +14,18 @@
     │   ├── UnreadableValue      a value of a row cannot be given out
     │   └── TransientFault       deadlock, lock timeout, serialization failure     (retryable)
     ├── ClusterFault             the cluster that works on partitions failed        (retryable)
+    ├── QueryError               a guarded query gave no answer, or not all of it
+    │   ├── QueryRefused         it is not one that may run; nothing was sent
+    │   ├── QueryParameters      its parameters do not fit it; nothing was sent
+    │   ├── QueryTimeout         it took too long and was stopped
+    │   ├── QueryCancelled       it was stopped on request
+    │   ├── QueryMissing         no such query is saved, or runs
+    │   └── TooManyQueries       this key has as many running as it may            (retryable)
+    ├── AccessError             a key was not accepted
+    │   ├── Unauthorised         it is missing, wrong, expired or revoked
+    │   ├── Forbidden            it lacks the scope
+    │   ├── TooManyAttempts      too many wrong keys from this address             (retryable)
+    │   └── AuthNotConfigured    there is no key at all
     └── RunError                 an ingestion run ended without success
         ├── RunInProgress        another run holds the lease
         ├── LeaseLost            another process took this run over
@@ -111,6 +123,72 @@ class ClusterFault(LedgerlineError):
 
     code = "cluster_fault"
     retryable = True
+
+
+class QueryError(LedgerlineError):
+    code = "query_failed"
+
+
+class QueryRefused(QueryError):
+    """`construct` names what in the query is not allowed."""
+
+    code = "query_refused"
+    exit_code = 5
+
+    def __init__(self, detail: str, *, construct: str = "", hint: str = "") -> None:
+        super().__init__(detail, hint=hint)
+        self.construct = construct
+
+
+class QueryParameters(QueryError):
+    code = "query_parameters"
+    exit_code = 2
+
+
+class QueryTimeout(QueryError):
+    code = "query_timeout"
+
+
+class QueryCancelled(QueryError):
+    code = "query_cancelled"
+    exit_code = 130
+
+
+class QueryMissing(QueryError):
+    code = "query_missing"
+    exit_code = 2
+
+
+class TooManyQueries(QueryError):
+    code = "too_many_queries"
+    retryable = True
+
+
+class AccessError(LedgerlineError):
+    code = "access_denied"
+
+
+class Unauthorised(AccessError):
+    code = "unauthorised"
+
+
+class Forbidden(AccessError):
+    code = "forbidden"
+
+
+class TooManyAttempts(AccessError):
+    """`retry_after`: seconds until the next attempt is looked at."""
+
+    code = "too_many_attempts"
+    retryable = True
+
+    def __init__(self, detail: str, *, retry_after: int = 1, hint: str = "") -> None:
+        super().__init__(detail, hint=hint)
+        self.retry_after = retry_after
+
+
+class AuthNotConfigured(AccessError):
+    code = "auth_not_configured"
 
 
 class RunError(LedgerlineError):

@@ -1,0 +1,1 @@
+"""Looking after the databases: guarded queries and the keys that may ask them."""
