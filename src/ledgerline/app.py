@@ -28,6 +28,10 @@ from ledgerline.ingest.undo import Undone, undo
 from ledgerline.ingest.unmerge import Unmerged, unmerge
 from ledgerline.settings import DatabaseSettings, Settings, load_settings
 from ledgerline.sources import Partition
+from ledgerline.operations.keys import Keys
+from ledgerline.operations.query import Queries
+from ledgerline.operations.results import QueryLimits
+from ledgerline.settings import DatabaseSettings, Settings
 from ledgerline.sources.invoice import SYSTEM, InvoiceSource
 from ledgerline.url import Engine
 
@@ -41,6 +45,8 @@ class App:
         self.settings = settings
         self._main: Database | None = None
         self._invoice: Database | None = None
+        self._queries: Queries | None = None
+        self.keys = Keys(lambda: self.main, settings.api_key)
 
     @property
     def main(self) -> Database:
@@ -53,6 +59,13 @@ class App:
         if self._invoice is None:
             self._invoice = _open(self.settings.invoice, read_only=True)
         return self._invoice
+
+    @property
+    def queries(self) -> Queries:
+        if self._queries is None:
+            limits = QueryLimits(timeout_ms=self.settings.main.statement_ms)
+            self._queries = Queries(self.main, self.invoice, limits)
+        return self._queries
 
     def migrate(self) -> tuple[str | None, str | None]:
         return migrate(self.main)
@@ -161,6 +174,8 @@ class App:
         return contact_history(self.main, contact_id)
 
     def close(self) -> None:
+        if self._queries is not None:
+            self._queries.close()
         for database in (self._main, self._invoice):
             if database is not None:
                 database.close()

@@ -8,11 +8,14 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from ledgerline.databases.keys import StoredKey
+from ledgerline.databases.queries import LoggedQuery, SavedQuery
 from ledgerline.databases.runs import Run
 from ledgerline.errors import LedgerlineError
 from ledgerline.ingest.history import Change, Field, History
 from ledgerline.ingest.undo import Undone
 from ledgerline.ingest.unmerge import Unmerged
+from ledgerline.operations.keys import Key
 
 
 def timestamp(moment: datetime | None) -> str | None:
@@ -170,6 +173,45 @@ def camel(name: str | None) -> str | None:
         return None
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
+
+
+def logged_query_document(entry: LoggedQuery) -> dict[str, Any]:
+    return {
+        "queryId": entry.query_id,
+        "key": entry.key_name,
+        "database": entry.database,
+        "fingerprint": entry.fingerprint,
+        "statement": entry.statement,
+        "startedAt": timestamp(entry.started_at),
+        "outcome": entry.outcome,
+        "errorCode": entry.error_code,
+        "rowCount": entry.row_count,
+        "elapsedMs": entry.elapsed_ms,
+    }
+
+
+def saved_query_document(query: SavedQuery) -> dict[str, Any]:
+    return {
+        "name": query.name,
+        "database": query.database,
+        "query": query.sql,
+        "description": query.description,
+        "createdBy": query.created_by,
+        "createdAt": timestamp(query.created_at),
+        "updatedAt": timestamp(query.updated_at),
+    }
+
+
+def key_document(key: Key | StoredKey) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "id": key.id,
+        "name": key.name,
+        "scopes": key.scopes.split(",") if isinstance(key, StoredKey) else sorted(key.scopes),
+        "expiresAt": timestamp(key.expires_at),
+    }
+    if isinstance(key, StoredKey):
+        document |= {"createdAt": timestamp(key.created_at), "revokedAt": timestamp(key.revoked_at)}
+    return document
 
 
 def error_document(error: LedgerlineError) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from tests.house import Installation, contact
 
 from ledgerline.databases.database import Database
 from ledgerline.databases.migrate import migrate, newest_revision, revision
-from ledgerline.databases.schema import metadata
+from ledgerline.databases.schema import activity, metadata
 
-_BESIDE = {"alembic_version", "run_progress"}  # not of `schema.metadata`
+_BESIDE = {"alembic_version", *activity.tables}  # not of `schema.metadata`
 
 
 @pytest.fixture

@@ -241,6 +241,7 @@ def test_tables_and_indexes_are_tsql() -> None:
 def test_only_rows_that_the_database_numbers_have_an_identity() -> None:
     numbered = {table.name for table in TABLES if "IDENTITY" in _as_tsql(sa.schema.CreateTable(table))}
     assert numbered == {"owners", "templates", "messages", "ingestion_runs", "contact_edits"}
+    assert numbered == {"owners", "templates", "messages", "ingestion_runs", "query_log"}
 
 
 def test_keys_fit_into_an_index() -> None:

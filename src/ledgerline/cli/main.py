@@ -9,6 +9,7 @@ import typer
 
 from ledgerline import __version__
 from ledgerline.cli import contacts, corrections, ingestion, setup, show
+from ledgerline.cli import contacts, ingestion, keys, queries, setup, show
 from ledgerline.errors import LedgerlineError
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 for commands in (setup, ingestion, contacts, corrections):
+for commands in (setup, ingestion, contacts, queries, keys):
     commands.register(app)
 
 

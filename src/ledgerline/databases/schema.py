@@ -21,6 +21,8 @@ changes              each field of a contact that a run changed, old and new (no
 rejects              source rows that could not become a contact, with their reasons and raw values
 match_suggestions    pairs of contacts that may be one person, for people to decide
 ingestion_runs       one row a run, with its account; partition_receipts what each partition of it did
+saved_queries        queries that have a name; query_log who ran which query
+api_keys             the hashes of the keys that may use the API
 
 Staging tables have the layout of the tables that they feed, carry their run's number in their name,
 and are dropped with the end of their run.
@@ -75,8 +77,11 @@ CODE = key_text(32)
 RECORD_ID = key_text(200)
 
 
-def _table(name: str, *items: sa.schema.SchemaItem) -> sa.Table:
-    return sa.Table(name, metadata, *items)
+SECRET = "secret"  # noqa: S105  # in a table's `info`: no query may read it
+
+
+def _table(name: str, *items: sa.schema.SchemaItem, info: dict[Any, Any] | None = None) -> sa.Table:
+    return sa.Table(name, metadata, *items, info=info)
 
 
 owners = _table(
@@ -436,6 +441,30 @@ source_states = _table(
     sa.Column("reconciled_at", Timestamp),  # when its keys were last compared with what is known
 )
 
+saved_queries = _table(
+    "saved_queries",
+    sa.Column("name", key_text(100), primary_key=True),
+    sa.Column("database", CODE, nullable=False),  # main or invoice
+    sa.Column("sql", Text, nullable=False),  # as it was written; checked again each time it runs
+    sa.Column("description", Text),
+    sa.Column("created_by", key_text(100), nullable=False),
+    sa.Column("created_at", Timestamp, nullable=False),
+    sa.Column("updated_at", Timestamp, nullable=False),
+)
+
+api_keys = _table(
+    "api_keys",
+    sa.Column("id", key_text(16), primary_key=True),  # the part of a key that may be shown
+    sa.Column("name", key_text(100), nullable=False),
+    sa.Column("hash", key_text(64), nullable=False),  # SHA-256 of the whole key, in hexadecimal
+    sa.Column("scopes", key_text(200), nullable=False),  # joined by commas
+    sa.Column("created_at", Timestamp, nullable=False),
+    sa.Column("expires_at", Timestamp),
+    sa.Column("revoked_at", Timestamp),
+    sa.Index(None, "name"),
+    info={SECRET: True},
+)
+
 # Written while the one writing transaction is open: on SQLite these live in a file of their own, see
 # `Database.begin_activity`.
 activity = sa.MetaData(naming_convention=metadata.naming_convention)
@@ -452,6 +481,32 @@ run_progress = sa.Table(
     sa.Column("seconds_left", sa.Float),
     sa.Column("beat_at", Timestamp, nullable=False),
 )
+
+
+query_log = sa.Table(
+    "query_log",
+    activity,
+    sa.Column("id", BigInt, primary_key=True),
+    sa.Column("query_id", CODE, nullable=False),
+    sa.Column("key_name", key_text(100), nullable=False),
+    sa.Column("database", CODE, nullable=False),
+    sa.Column("fingerprint", CODE, nullable=False),
+    sa.Column("statement", Text, nullable=False),  # without literals
+    sa.Column("started_at", Timestamp, nullable=False),
+    sa.Column("outcome", CODE, nullable=False),  # running, succeeded, truncated, failed, refused, …
+    sa.Column("error_code", key_text(200)),
+    sa.Column("row_count", BigInt),
+    sa.Column("elapsed_ms", BigInt),
+    sa.Index(None, "started_at"),
+    sa.Index(None, "elapsed_ms"),
+    info={SECRET: True},
+)
+
+
+def secret_tables() -> frozenset[str]:
+    """Tables that no query may read: they tell of keys, and of what others asked."""
+    tables = [*metadata.tables.values(), *activity.tables.values()]
+    return frozenset(str(table.name) for table in tables if SECRET in table.info)
 
 
 def like(table: sa.Table, name: str) -> sa.Table:

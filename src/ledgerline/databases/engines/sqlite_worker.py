@@ -1,0 +1,103 @@
+"""The process in which queries on SQLite run. Started by `sqlite_query`; standard library only.
+
+Why a process: a single call of a function can keep SQLite busy, and then neither `interrupt` nor a progress
+handler is heard; a process can be killed. Its memory is its own. And it is another process that has the
+file open, so it does not matter which copies of SQLite this program's other parts use.
+
+Frames on standard input and output: 4 bytes of length, then marshalled data.
+"""
+
+import marshal
+import operator
+import sqlite3
+import sys
+from collections.abc import Callable
+from typing import Any, BinaryIO
+from urllib.parse import quote
+
+HEAP_BYTES = 256 * 1024 * 1024
+VALUE_BYTES = 1_000_000
+
+_LIMITS = (
+    (sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES),
+    (sqlite3.SQLITE_LIMIT_SQL_LENGTH, 500_000),
+    (sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1_000),
+    (sqlite3.SQLITE_LIMIT_ATTACHED, 0),
+    (sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 0),
+    (sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0),
+    (sqlite3.SQLITE_LIMIT_VDBE_OP, 500_000),
+)
+
+
+def connect(path: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"file:{quote(path)}?mode=ro", uri=True, timeout=5, isolation_level=None, cached_statements=0
+    )
+    connection.text_factory = operator.methodcaller("decode", "utf-8", "replace")
+    for limit, value in _LIMITS:
+        connection.setlimit(limit, value)
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute(f"PRAGMA hard_heap_limit = {HEAP_BYTES}")
+    return connection
+
+
+def authorizer(
+    functions: frozenset[str], catalog_tables: frozenset[str], hidden_tables: frozenset[str]
+) -> Callable[..., int]:
+    """Everything is denied but reading tables that are not hidden, and calling functions that are known."""
+
+    def authorize(action: int, first: str, second: str, database: str | None, _source: str | None) -> int:
+        if action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE):
+            return sqlite3.SQLITE_OK
+        if action == sqlite3.SQLITE_FUNCTION:
+            return sqlite3.SQLITE_OK if second.lower() in functions else sqlite3.SQLITE_DENY
+        if action == sqlite3.SQLITE_READ and database in (None, "main"):
+            table = first.lower()
+            is_own = table.startswith("sqlite_") and table not in catalog_tables
+            if not is_own and table not in hidden_tables:
+                return sqlite3.SQLITE_OK
+        return sqlite3.SQLITE_DENY
+
+    return authorize
+
+
+def receive(stream: BinaryIO) -> Any:
+    head = stream.read(4)
+    return marshal.loads(stream.read(int.from_bytes(head, "big"))) if len(head) == 4 else None  # noqa: S302
+
+
+def send(stream: BinaryIO, message: Any) -> None:
+    data = marshal.dumps(message, 2)
+    stream.write(len(data).to_bytes(4, "big") + data)
+    stream.flush()
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    connections: dict[str, sqlite3.Connection] = {}
+    cursor: Any = None
+    left = 0
+    while (request := receive(requests)) is not None:
+        kind, *arguments = request
+        try:
+            if kind == "start":
+                path, sql, values, left, functions, catalog_tables, hidden_tables = arguments
+                if path not in connections:
+                    connections[path] = connect(path)
+                connections[path].set_authorizer(authorizer(functions, catalog_tables, hidden_tables))
+                cursor = connections[path].execute(sql, values)
+                send(answers, ("columns", [column[0] for column in cursor.description or ()]))
+            elif kind == "fetch":
+                rows = cursor.fetchmany(min(arguments[0], left)) if left else []
+                left -= len(rows)
+                send(answers, ("rows", rows))
+            else:
+                cursor = None  # resets the statement, which ends its transaction
+                send(answers, ("finished", None))
+        except (sqlite3.Error, sqlite3.Warning, MemoryError, OverflowError, ValueError) as error:
+            cursor = None
+            send(answers, ("error", str(error) or type(error).__name__))
+
+
+if __name__ == "__main__":
+    serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -1,0 +1,88 @@
+"""Guarded queries on SQL Server: a transaction that is always rolled back, query and lock timeouts.
+
+The server knows no read-only transaction, so the last wall is a login that may only read; `may_write` tells
+whether this one is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import mssql_python
+
+from ledgerline.databases.engines import Limits
+from ledgerline.databases.engines.querying import Access, Column
+from ledgerline.databases.engines.sqlserver import _open
+from ledgerline.url import DatabaseUrl
+
+
+class SQLServerSession:
+    def __init__(self, connection: mssql_python.Connection) -> None:
+        self._connection = connection
+        self._cursor: Any = None
+
+    def start(
+        self, sql: str, values: Sequence[Any], *, rows: int, explain: bool, access: Access
+    ) -> list[Column]:
+        del rows, access
+        self._cursor = self._connection.cursor()
+        if explain:
+            self._set("SHOWPLAN_TEXT ON")
+        try:
+            self._cursor.execute(sql, tuple(values)) if values else self._cursor.execute(sql)
+        finally:
+            if explain and self._cursor is not None:
+                self._planned = True
+        return [Column(column[0], _type_name(column[1])) for column in self._cursor.description or ()]
+
+    def _set(self, option: str) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.execute(f"SET {option}")
+
+    def fetch(self, rows: int) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in self._cursor.fetchmany(rows)]
+
+    def finish(self) -> bool:
+        try:
+            if self._cursor is not None:
+                self._cursor.close()
+            if getattr(self, "_planned", False):
+                return False  # a session that shows plans runs nothing
+            self._connection.rollback()
+        except mssql_python.Error:
+            return False
+        self._cursor = None
+        return True
+
+    def cancel(self) -> None:
+        """An attention: the server stops the statement, and what executes or fetches it here fails."""
+        handle = getattr(self._cursor, "hstmt", None)
+        if handle is not None:
+            with contextlib.suppress(Exception):
+                handle._cancel()
+
+    def close(self) -> None:
+        with contextlib.suppress(mssql_python.Error):
+            self._connection.close()
+
+    def may_write(self) -> bool:
+        """Whether the login may change any table of the database."""
+        rights = " + ".join(
+            f"COALESCE(HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', '{right}'), 0)"
+            for right in ("INSERT", "UPDATE", "DELETE", "ALTER", "EXECUTE")
+        )
+        with self._connection.cursor() as cursor:
+            cursor.execute(f"SELECT {rights}")
+            (found,) = cursor.fetchone() or (1,)
+        self._connection.rollback()
+        return bool(found)
+
+
+def _type_name(kind: Any) -> str:
+    return str(getattr(kind, "__name__", kind) or "").lower()
+
+
+def open_session(url: DatabaseUrl, limits: Limits) -> SQLServerSession:
+    return SQLServerSession(_open(url, limits, read_only=True, autocommit=False))

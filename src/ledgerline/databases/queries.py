@@ -1,0 +1,139 @@
+"""The log of queries, saved queries, and which views would show what is secret."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from ledgerline.databases.database import Database
+from ledgerline.databases.runs import named, utc_now
+from ledgerline.databases.schema import query_log, saved_queries
+from ledgerline.url import Engine
+
+_MANY = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedQuery:
+    """A row of `query_log`. `outcome`: running, succeeded, truncated, failed, refused, timeout, cancelled."""
+
+    id: int
+    query_id: str
+    key_name: str
+    database: str
+    fingerprint: str
+    statement: str
+    started_at: datetime
+    outcome: str
+    error_code: str | None
+    row_count: int | None
+    elapsed_ms: int | None
+
+
+def log_start(main: Database, values: Mapping[str, Any]) -> int:
+    """Write down that a query begins; the id of its row."""
+    with main.begin_activity() as connection:
+        key = connection.execute(
+            query_log.insert().values(started_at=utc_now(), **values)
+        ).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def log_end(main: Database, row: int, values: Mapping[str, Any]) -> None:
+    with main.begin_activity() as connection:
+        connection.execute(query_log.update().where(query_log.c.id == row).values(**values))
+
+
+def logged(
+    main: Database, *, slowest: bool = False, limit: int = 20, key_name: str | None = None
+) -> list[LoggedQuery]:
+    """The newest queries, or the slowest."""
+    order = query_log.c.elapsed_ms.desc() if slowest else query_log.c.id.desc()
+    query = sa.select(query_log).order_by(order, query_log.c.id.desc()).limit(limit)
+    if slowest:
+        query = query.where(query_log.c.elapsed_ms.is_not(None))
+    if key_name is not None:
+        query = query.where(query_log.c.key_name == key_name)
+    with main.begin_activity() as connection:
+        return [LoggedQuery(**named(row)) for row in connection.execute(query)]
+
+
+def forget(main: Database, older_than: timedelta) -> int:
+    """Delete old rows of the log; how many."""
+    old = query_log.delete().where(query_log.c.started_at < utc_now() - older_than)
+    with main.begin_activity() as connection:
+        return connection.execute(old).rowcount
+
+
+# -- saved queries -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SavedQuery:
+    name: str
+    database: str
+    sql: str
+    description: str | None
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+
+
+def save(main: Database, name: str, database: str, sql: str, *, by: str, description: str | None) -> None:
+    """Under a name that exists, the query is replaced."""
+    values = {"database": database, "sql": sql, "description": description, "updated_at": utc_now()}
+    with main.begin() as connection:
+        known = saved_queries.update().where(saved_queries.c.name == name)
+        if connection.execute(known.values(**values)).rowcount == 0:
+            first = {"name": name, "created_by": by, "created_at": values["updated_at"]}
+            connection.execute(saved_queries.insert().values(**first, **values))
+
+
+def saved(main: Database, name: str) -> SavedQuery | None:
+    with main.connect() as connection:
+        row = connection.execute(sa.select(saved_queries).where(saved_queries.c.name == name)).first()
+    return None if row is None else SavedQuery(**named(row))
+
+
+def all_saved(main: Database) -> list[SavedQuery]:
+    with main.connect() as connection:
+        rows = connection.execute(sa.select(saved_queries).order_by(saved_queries.c.name).limit(_MANY))
+        return [SavedQuery(**named(row)) for row in rows]
+
+
+def delete_saved(main: Database, name: str) -> bool:
+    with main.begin() as connection:
+        return connection.execute(saved_queries.delete().where(saved_queries.c.name == name)).rowcount == 1
+
+
+# -- views -------------------------------------------------------------------------------------------------
+
+_view_uses = sa.table(
+    "view_table_usage", sa.column("view_name"), sa.column("table_name"), schema="information_schema"
+)
+_VIEW_USES_ON_SQLSERVER = sa.table(
+    "VIEW_TABLE_USAGE", sa.column("VIEW_NAME"), sa.column("TABLE_NAME"), schema="INFORMATION_SCHEMA"
+)
+
+
+def views_of(database: Database, tables: Collection[str]) -> frozenset[str]:
+    """The views that read one of these tables, directly or through other views.
+
+    None on SQLite: there the authorizer sees through views by itself.
+    """
+    if database.url.engine not in (Engine.POSTGRESQL, Engine.SQLSERVER):
+        return frozenset()
+    uses = _VIEW_USES_ON_SQLSERVER if database.url.engine is Engine.SQLSERVER else _view_uses
+    with database.connect() as connection:
+        pairs = [(str(view), str(table)) for view, table in connection.execute(sa.select(uses)).all()]
+    found: set[str] = set()
+    reached = set(tables)
+    while new := {view for view, table in pairs if table in reached} - found:
+        found |= new
+        reached |= new
+    return frozenset(found)

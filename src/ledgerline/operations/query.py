@@ -1,0 +1,287 @@
+"""Runs guarded queries: limits, cancelling, and a row in the log before and after each.
+
+    checked = guard.check(…)        decided without a database
+    queries.run(…) → Result         logged, a session taken, the query started
+    result.batches()                rows as they come; at most so many rows, bytes and milliseconds
+    result.close()                  rolled back, the session given back, the log completed
+
+Nothing runs that cannot be logged.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from ledgerline.databases import queries as log
+from ledgerline.databases.database import Database
+from ledgerline.databases.engines import Limits
+from ledgerline.databases.engines.querying import open_session
+from ledgerline.databases.schema import secret_tables
+from ledgerline.errors import (
+    DatabaseUnreachable,
+    LedgerlineError,
+    QueryMissing,
+    QueryParameters,
+    QueryRefused,
+    TooManyQueries,
+)
+from ledgerline.operations.guard import Checked, Dialect, access, check
+from ledgerline.operations.results import QueryLimits, Result
+from ledgerline.operations.sessions import Sessions
+from ledgerline.url import Engine
+
+_log = logging.getLogger(__name__)
+
+DIALECTS: Final = {
+    Engine.SQLITE: Dialect.SQLITE,
+    Engine.POSTGRESQL: Dialect.POSTGRESQL,
+    Engine.SQLSERVER: Dialect.TSQL,
+    Engine.MYSQL: Dialect.MYSQL,
+}
+
+Parameters = Sequence[Any] | Mapping[str, Any] | None
+
+_VIEWS_FOR: Final = 60.0  # seconds that it is remembered which views show secrets
+
+
+class Queries:
+    """Guarded queries on the main and the invoice database. Threads may share it."""
+
+    def __init__(self, main: Database, invoice: Database, limits: QueryLimits | None = None) -> None:
+        self.limits = limits or QueryLimits()
+        self._main = main
+        self._databases = {"main": main, "invoice": invoice}
+        self._sessions = {name: self._pool(database) for name, database in self._databases.items()}
+        self._lock = threading.Lock()
+        self._running: dict[str, Result] = {}
+        self._by_key: Counter[str] = Counter()
+        self._views: tuple[float, frozenset[str]] = (0.0, frozenset())
+
+    def _pool(self, database: Database) -> Sessions:
+        limits = Limits(
+            connections=self.limits.connections,
+            acquire_ms=database.limits.acquire_ms,
+            # The result's own clock stops a query; the server's is there in case this process is gone.
+            statement_ms=self.limits.timeout_ms + 1_000,
+        )
+        return Sessions(
+            lambda: open_session(database.url, limits), self.limits.connections, database.limits.acquire_ms
+        )
+
+    def check(self, database: str, text: str | bytes) -> Checked:
+        """What would be sent. Raises QueryRefused."""
+        found = self._database(database)
+        secret = self._secret_tables(found) if database == "main" else frozenset()
+        return check(text, DIALECTS[found.url.engine], secret)
+
+    def run(
+        self,
+        database: str,
+        text: str | bytes,
+        parameters: Parameters = None,
+        *,
+        key_name: str,
+        rows: int | None = None,
+        query_id: str | None = None,
+    ) -> Result:
+        """Start a query; `rows`: no more than so many, and never more than the limit.
+
+        Raises QueryRefused, QueryParameters, TooManyQueries, QueryTimeout, QueryCancelled, and what the
+        database says. Each is in the log.
+        """
+        query_id = query_id or uuid.uuid4().hex
+        entry = {"query_id": query_id, "key_name": key_name[:100], "database": database}
+        checked, values = self._admitted(entry, database, text, parameters)
+        limits = (
+            self.limits if rows is None else replace(self.limits, rows=max(0, min(rows, self.limits.rows)))
+        )
+        self._count_in(key_name)
+        try:
+            row = log.log_start(
+                self._main,
+                {
+                    **entry,
+                    "fingerprint": checked.fingerprint,
+                    "statement": checked.normalised,
+                    "outcome": "running",
+                },
+            )
+        except BaseException:
+            self._count_out(key_name)
+            raise
+        found = self._database(database)
+        result = Result(
+            query_id,
+            key_name,
+            checked,
+            limits,
+            lambda error: found.server.explain(error, found.url),
+            lambda ended: self._ended(ended, self._sessions[database], row),
+        )
+        with self._lock:
+            self._running[query_id] = result
+        try:
+            self._start(result, self._sessions[database], values)
+        except BaseException as error:
+            result.error = result.error or (error if isinstance(error, LedgerlineError) else None)
+            result.close()
+            raise
+        return result
+
+    def _admitted(
+        self, entry: Mapping[str, Any], database: str, text: str | bytes, parameters: Parameters
+    ) -> tuple[Checked, list[Any]]:
+        try:
+            checked = self.check(database, text)
+            return checked, bound(checked, parameters)
+        except (QueryRefused, QueryParameters) as error:
+            construct = getattr(error, "construct", "")
+            log.log_start(
+                self._main,
+                {
+                    **entry,
+                    "fingerprint": "",
+                    "statement": "",  # it could not be read, so its literals could not be taken out
+                    "outcome": "refused",
+                    "error_code": f"{error.code}: {construct}"[:200],
+                },
+            )
+            raise
+
+    def _start(self, result: Result, sessions: Sessions, values: Sequence[Any]) -> None:
+        session, used = sessions.take()
+        try:
+            result.start(session, values, access(result.checked.dialect, self._hidden))
+        except DatabaseUnreachable:
+            if not used:
+                raise
+            # A connection that lay idle and broke says nothing about the server.
+            result.error = result.session = None
+            sessions.give_back(session, usable=False)
+            session, _ = sessions.take(new=True)
+            result.start(session, values, access(result.checked.dialect, self._hidden))
+
+    def _ended(self, result: Result, sessions: Sessions, row: int) -> None:
+        if result.session is not None:
+            usable = result.session.finish() and result.outcome not in ("timeout", "cancelled")
+            sessions.give_back(result.session, usable=usable)
+        with self._lock:
+            self._running.pop(result.query_id, None)
+        self._count_out(result.key_name)
+        end = {"outcome": result.outcome, "row_count": result.rows, "elapsed_ms": result.elapsed_ms}
+        if result.error is not None:
+            end["error_code"] = result.error.code
+        if result.elapsed_ms >= self.limits.slow_ms:
+            _log.warning(
+                "Slow query of %s: %d ms, %s: %s",
+                result.key_name,
+                result.elapsed_ms,
+                result.outcome,
+                result.checked.normalised,
+            )
+        try:
+            log.log_end(self._main, row, end)
+        except LedgerlineError as error:
+            _log.error("The log of query %s was not completed: %s", result.query_id, error.detail)
+
+    # -- what runs -----------------------------------------------------------------------------------
+
+    def running(self) -> list[Result]:
+        with self._lock:
+            return list(self._running.values())
+
+    def cancel(self, query_id: str) -> None:
+        """Stop a query in its database. Raises QueryMissing when none of that id runs here."""
+        with self._lock:
+            result = self._running.get(query_id)
+        if result is None:
+            raise QueryMissing(f"No query {query_id[:40]} is running.", hint="It may have ended by itself.")
+        result.cancel()
+
+    def close(self) -> None:
+        """Stop all queries and close all sessions; the next query opens new ones."""
+        for result in self.running():
+            result.cancel()
+        for sessions in self._sessions.values():
+            sessions.close_idle()
+
+    def _count_in(self, key_name: str) -> None:
+        with self._lock:
+            if self._by_key[key_name] >= self.limits.per_key:
+                raise TooManyQueries(
+                    f"{self.limits.per_key} queries of this key are running, which is as many as it may.",
+                    hint="Wait for one to end, or cancel one.",
+                )
+            self._by_key[key_name] += 1
+
+    def _count_out(self, key_name: str) -> None:
+        with self._lock:
+            self._by_key[key_name] -= 1
+            if not self._by_key[key_name]:
+                del self._by_key[key_name]
+
+    # -- what may be read ------------------------------------------------------------------------------
+
+    def _database(self, name: str) -> Database:
+        if name not in self._databases:
+            raise QueryMissing(f"There is no database {name[:40]!r}.", hint="It is main or invoice.")
+        return self._databases[name]
+
+    @property
+    def _hidden(self) -> frozenset[str]:
+        return secret_tables()
+
+    def _secret_tables(self, main: Database) -> frozenset[str]:
+        """The secret tables and the views that show them."""
+        looked_at, views = self._views
+        if not looked_at or time.monotonic() - looked_at > _VIEWS_FOR:
+            views = log.views_of(main, secret_tables())
+            self._views = (time.monotonic(), views)
+        return secret_tables() | views
+
+
+def bound(checked: Checked, parameters: Parameters) -> list[Any]:
+    """The values in the order in which they are sent. Raises QueryParameters."""
+    keys = checked.parameters
+    given: dict[Any, Any] = (
+        dict(parameters) if isinstance(parameters, Mapping) else dict(enumerate(parameters or ()))
+    )
+    wanted = set(keys)
+    missing = [_named(key) for key in keys if key not in given]
+    unknown = [_named(key) for key in given if key not in wanted]
+    if missing or unknown:
+        told = [f"it has no value for {', '.join(dict.fromkeys(missing))}"] if missing else []
+        told += [f"it does not use {', '.join(unknown)}"] if unknown else []
+        raise QueryParameters(
+            f"The parameters do not fit the query: {'; '.join(told)}.",
+            hint="Send a list for ?, an object for :name.",
+        )
+    return [_value(key, given[key]) for key in keys]
+
+
+def _named(key: int | str) -> str:
+    return f"parameter {key + 1}" if isinstance(key, int) else f":{str(key)[:64]}"
+
+
+def _value(key: int | str, value: Any) -> Any:
+    if value is not None and not isinstance(value, str | int | float | bool):
+        raise QueryParameters(
+            f"The value of {_named(key)} is neither a text, a number, true, false nor null."
+        )
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise QueryParameters(f"The value of {_named(key)} is not valid Unicode.") from None
+        if "\0" in value:
+            raise QueryParameters(f"The value of {_named(key)} holds a NUL character.")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise QueryParameters(f"The value of {_named(key)} does not fit into 64 bits.")
+    return value

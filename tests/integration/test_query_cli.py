@@ -1,0 +1,113 @@
+"""`ledgerline query`, `queries` and `keys` as they are typed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.postgres import free_port
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli")
+    assert ledgerline(folder, "sample", "sqlite:///data/invoice.db", "--rows", "50").returncode == 0
+    return folder
+
+
+def ledgerline(
+    folder: Path, *arguments: str, given: str = "", **environ: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "ledgerline", *arguments],
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "COLUMNS": "200", **environ},
+        input=given,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+COUNT = "SELECT count(*) AS n FROM customer_contacts"
+
+
+@pytest.mark.parametrize("form", ["table", "json", "ndjson", "csv"])
+def test_an_answer_is_printed(folder: Path, form: str) -> None:
+    done = ledgerline(folder, "query", "--database", "invoice", "--format", form, COUNT)
+    assert done.returncode == 0, done.stderr
+    assert "50" in done.stdout
+    if form == "json":
+        assert json.loads(done.stdout)["rows"] == [[50]]
+
+
+def test_parameters_and_standard_input(folder: Path) -> None:
+    by_name = "SELECT :a AS a, :b AS b"
+    done = ledgerline(folder, "query", "--format", "ndjson", "--param", "a=x=y", "--param", "b=5", by_name)
+    assert json.loads(done.stdout.splitlines()[0]) == {"a": "x=y", "b": 5}
+    done = ledgerline(folder, "query", "--format", "ndjson", "--param", '"5"', "-", given="SELECT ? AS a")
+    assert json.loads(done.stdout.splitlines()[0]) == {"a": "5"}
+
+
+@pytest.mark.parametrize(
+    "sql", ["DELETE FROM contacts", "SELECT * FROM api_keys", "SELECT 1; SELECT 2", "", "x"]
+)
+def test_a_refused_query_ends_with_5(folder: Path, sql: str) -> None:
+    for arguments in (["query", sql], ["query", "--check", sql]):
+        done = ledgerline(folder, *arguments)
+        assert (done.returncode, done.stdout) == (5, "")
+        assert "error:" in done.stderr
+
+
+def test_a_check_needs_no_database(tmp_path: Path) -> None:
+    nowhere = f"postgresql://u@127.0.0.1:{free_port()}/x"
+    done = ledgerline(tmp_path, "query", "--check", "SELECT A FROM B", DATABASE_URL=nowhere)
+    assert (done.returncode, done.stdout) == (0, 'SELECT "a" FROM "b"\n')
+    done = ledgerline(tmp_path, "query", "--check", "--dialect", "tsql", "SELECT TOP 1 A FROM B WHERE c = @p")
+    assert (done.returncode, done.stdout) == (0, "SELECT TOP 1 [A] FROM [B] WHERE [c] = ?\n")
+    assert ":p" in done.stderr
+    assert ledgerline(tmp_path, "query", "--check", "--dialect", "tsql", "SELECT 1 SHUTDOWN").returncode == 5
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_query_is_saved_and_run(folder: Path) -> None:
+    assert ledgerline(folder, "query", "--database", "invoice", "--save", "count", COUNT).returncode == 0
+    assert ledgerline(folder, "query", "--save", "bad", "DROP TABLE x").returncode == 5
+    done = ledgerline(folder, "query", "--saved", "count", "--format", "csv")
+    assert done.stdout.split() == ["n", "50"]
+    assert [
+        query["name"] for query in json.loads(ledgerline(folder, "queries", "--saved", "--json").stdout)
+    ] == ["count"]
+    assert ledgerline(folder, "query", "--saved", "nothing").returncode == 2
+
+
+def test_queries_are_listed(folder: Path) -> None:
+    ledgerline(folder, "query", "SELECT 'secret' AS a")
+    done = ledgerline(folder, "queries", "--json", "--limit", "1")
+    (entry,) = json.loads(done.stdout)
+    assert (entry["statement"], entry["outcome"], entry["rowCount"]) == ('SELECT ? AS "a"', "succeeded", 1)
+    assert "SELECT ? AS" in ledgerline(folder, "queries", "--slowest").stdout
+
+
+def test_keys_are_made_listed_and_revoked(folder: Path) -> None:
+    made = ledgerline(folder, "keys", "create", "--name", "me", "--scope", "read,query", "--expires", "90d")
+    token = made.stdout.strip()
+    assert token.startswith("llk_")
+    assert token not in made.stderr
+    listed = ledgerline(folder, "keys", "list", "--json")
+    (key,) = json.loads(listed.stdout)
+    assert (key["name"], key["scopes"], key["revokedAt"]) == ("me", ["query", "read"], None)
+    assert token[17:40] not in listed.stdout
+    assert ledgerline(folder, "keys", "revoke", key["id"]).returncode == 0
+    assert ledgerline(folder, "keys", "revoke", key["id"]).returncode == 2
+    assert "revoked" in ledgerline(folder, "keys", "list").stdout
+
+
+@pytest.mark.parametrize(
+    "options", [["--scope", "all"], ["--scope", "read", "--expires", "soon"], ["--scope", ""]]
+)
+def test_keys_that_make_no_sense(folder: Path, options: list[str]) -> None:
+    assert ledgerline(folder, "keys", "create", "--name", "x", *options).returncode == 2
