@@ -32,7 +32,6 @@ from ledgerline.errors import (
     TooManyQueries,
 )
 from ledgerline.operations.query import DIALECTS, Parameters
-from ledgerline.operations.results import QueryLimits
 
 ENDLESS = {
     "sqlite": "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT count(*) FROM c",
@@ -110,13 +109,14 @@ def test_many_rows_come_in_batches(it: Asked) -> None:
 
 
 def test_an_answer_is_cut_at_its_bytes(it: Asked) -> None:
+    limits = it.queries.limits
+    it.queries.limits = replace(limits, bytes=1_000)
     with it.queries.run("invoice", "SELECT x.a, y.b FROM t x CROSS JOIN t y", key_name="k") as result:
-        object.__setattr__(result.limits, "bytes", 1_000)
         for batch in result.batches():
             result.count_bytes(100 * len(batch))
     assert result.truncated_by == "bytes"
     assert last(it).outcome == "truncated"
-    object.__setattr__(it.queries.limits, "bytes", QueryLimits().bytes)
+    it.queries.limits = limits
 
 
 def test_explain_runs_nothing(it: Asked) -> None:

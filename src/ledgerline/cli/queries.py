@@ -19,7 +19,7 @@ from ledgerline.databases import queries as log
 from ledgerline.databases.queries import LoggedQuery, SavedQuery
 from ledgerline.databases.schema import secret_tables
 from ledgerline.documents import logged_query_document, saved_query_document
-from ledgerline.errors import QueryMissing, UsageError
+from ledgerline.errors import UsageError
 from ledgerline.operations import formats
 from ledgerline.operations.guard import Checked, Dialect, check
 from ledgerline.operations.query import DIALECTS, Parameters
@@ -75,15 +75,11 @@ def query(
     with opened(quiet=True) as app:
         app.prepare()
         if save is not None:
-            app.queries.check(database, text)
-            written = text if isinstance(text, str) else text.decode()
-            log.save(app.main, save, database, written, by=_caller(), description=None)
+            app.queries.save(save, database, text, by=_caller())
             show.err.print(f"Saved. Run it with: ledgerline query --saved {escape(save)}")
             return
         if saved is not None:
-            found = log.saved(app.main, saved)
-            if found is None:
-                raise QueryMissing(f"No query is saved as {saved!r}.", hint="See: ledgerline queries --saved")
+            found = app.queries.saved(saved)
             text, database = found.sql, Which(found.database)
         _run(app, text, database, form, param or [], rows)
 

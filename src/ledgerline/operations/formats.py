@@ -185,7 +185,8 @@ def _dumps_line(row: dict[str, Any]) -> bytes:
 
 # -- CSV -----------------------------------------------------------------------------------------------
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = frozenset(("=", "+", "-", "@", "\t", "\r"))
+_AS_THEY_ARE: Final = frozenset((int, float, type(None)))
 _NUMBER: Final = re.compile(r"[+-]?[0-9][0-9 ().-]*")
 
 
@@ -202,14 +203,24 @@ def _csv(result: Result) -> Iterator[bytes]:
 
 def _csv_lines(rows: Sequence[tuple[Any, ...]]) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows([[_cell(value) for value in row] for row in rows])
+    csv.writer(text, lineterminator="\r\n").writerows([_cells(row) for row in rows])
     return text.getvalue().encode("utf-8", "replace")
+
+
+def _cells(row: Sequence[Any]) -> list[Any]:
+    """`_cell` of each value, without a call for those that stay as they are."""
+    return [
+        value
+        if (kind := type(value)) in _AS_THEY_ARE or (kind is str and value[:1] not in _FORMULA)
+        else _cell(value)
+        for value in row
+    ]
 
 
 def _cell(value: Any) -> Any:  # noqa: PLR0911  # one for each kind of value
     """A text that a spreadsheet would take for a formula gets an apostrophe; numbers and phones do not."""
     if isinstance(value, str):
-        if value.startswith(_FORMULA) and not _NUMBER.fullmatch(value):
+        if value[:1] in _FORMULA and not _NUMBER.fullmatch(value):
             return f"'{value}"
         return value
     if isinstance(value, bool):

@@ -75,7 +75,12 @@ def check(text: str | bytes, dialect: Dialect, secret_tables: Collection[str] = 
 
     `secret_tables`: tables and views that must not be read, whatever their schema.
     """
-    return _check(decoded(text), dialect, frozenset(bare(name) for name in secret_tables))
+    written, secret = decoded(text), frozenset(map(bare, secret_tables))
+    look = _check if len(written) <= _REMEMBERED_CHARACTERS else _check.__wrapped__
+    return look(written, dialect, secret)
+
+
+_REMEMBERED_CHARACTERS: Final = 4_000  # so that what is remembered takes a few megabytes at most
 
 
 @lru_cache(maxsize=1024)

@@ -17,6 +17,7 @@ import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 
 from ledgerline.databases import queries as log
@@ -31,6 +32,7 @@ from ledgerline.errors import (
     QueryParameters,
     QueryRefused,
     TooManyQueries,
+    UsageError,
 )
 from ledgerline.operations.guard import Checked, Dialect, access, check
 from ledgerline.operations.results import QueryLimits, Result
@@ -49,6 +51,8 @@ DIALECTS: Final = {
 Parameters = Sequence[Any] | Mapping[str, Any] | None
 
 _VIEWS_FOR: Final = 60.0  # seconds that it is remembered which views show secrets
+_KEPT: Final = timedelta(days=90)  # the log of queries
+_FORGET_EVERY: Final = 3_600.0
 
 
 class Queries:
@@ -62,6 +66,7 @@ class Queries:
         self._lock = threading.Lock()
         self._running: dict[str, Result] = {}
         self._by_key: Counter[str] = Counter()
+        self._forget_at = time.monotonic() + _FORGET_EVERY
         self._views: tuple[float, frozenset[str]] = (0.0, frozenset())
 
     def _pool(self, database: Database) -> Sessions:
@@ -91,7 +96,7 @@ class Queries:
         rows: int | None = None,
         query_id: str | None = None,
     ) -> Result:
-        """Start a query; `rows`: no more than so many, and never more than the limit.
+        """Start a query; `rows`: no more than so many.
 
         Raises QueryRefused, QueryParameters, TooManyQueries, QueryTimeout, QueryCancelled, and what the
         database says. Each is in the log.
@@ -99,11 +104,11 @@ class Queries:
         query_id = query_id or uuid.uuid4().hex
         entry = {"query_id": query_id, "key_name": key_name[:100], "database": database}
         checked, values = self._admitted(entry, database, text, parameters)
-        limits = (
-            self.limits if rows is None else replace(self.limits, rows=max(0, min(rows, self.limits.rows)))
-        )
+        wanted = self.limits.rows if rows is None else max(0, rows)
+        limits = replace(self.limits, rows=min(wanted, self.limits.most_rows))
         self._count_in(key_name)
         try:
+            self._forget_old()
             row = log.log_start(
                 self._main,
                 {
@@ -191,6 +196,27 @@ class Queries:
         except LedgerlineError as error:
             _log.error("The log of query %s was not completed: %s", result.query_id, error.detail)
 
+    # -- what has a name ---------------------------------------------------------------------------------
+
+    def save(
+        self, name: str, database: str, text: str | bytes, *, by: str, description: str | None = None
+    ) -> None:
+        """Keep a query under a name; one of that name is replaced. Raises QueryRefused and UsageError."""
+        if not name.strip() or len(name) > 100 or not name.isprintable():
+            raise UsageError("The name of a query has 1 to 100 printable characters.")
+        self.check(database, text)
+        written = text if isinstance(text, str) else text.decode()
+        log.save(self._main, name, database, written, by=by[:100], description=description)
+
+    def saved(self, name: str) -> log.SavedQuery:
+        """Raises QueryMissing."""
+        found = log.saved(self._main, name)
+        if found is None:
+            raise QueryMissing(
+                f"No query is saved as {name[:100]!r}.", hint="See: ledgerline queries --saved"
+            )
+        return found
+
     # -- what runs -----------------------------------------------------------------------------------
 
     def running(self) -> list[Result]:
@@ -226,6 +252,12 @@ class Queries:
             self._by_key[key_name] -= 1
             if not self._by_key[key_name]:
                 del self._by_key[key_name]
+
+    def _forget_old(self) -> None:
+        """Now and then, what the log has kept for long enough."""
+        if time.monotonic() >= self._forget_at:
+            self._forget_at = time.monotonic() + _FORGET_EVERY
+            log.forget(self._main, _KEPT)
 
     # -- what may be read ------------------------------------------------------------------------------
 

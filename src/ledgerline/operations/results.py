@@ -12,19 +12,24 @@ from typing import Any
 
 from ledgerline.databases.engines.querying import Access, Column, QuerySession
 from ledgerline.errors import LedgerlineError, QueryCancelled, QueryTimeout
+from ledgerline.operations.deadlines import Deadlines
 from ledgerline.operations.guard import Checked
 
 _FIRST_BATCH = 100  # rows; small, so that a page comes at once and one of huge rows fits into memory
 _BATCH_BYTES = 256 * 1024
 _BATCH_ROWS = 5_000
 
+_deadlines = Deadlines()
+
 
 @dataclass(frozen=True, slots=True)
 class QueryLimits:
-    """`rows` and `bytes` of an answer, milliseconds that it may take, queries of one key at once."""
+    """`rows` of an answer when nobody asks for more, and `most_rows` when somebody does; its `bytes`;
+    milliseconds that it may take; queries of one key at once."""
 
     rows: int = 10_000
-    bytes: int = 64 * 1024 * 1024
+    most_rows: int = 10_000_000
+    bytes: int = 1024 * 1024 * 1024
     timeout_ms: int = 60_000
     per_key: int = 4
     connections: int = 5
@@ -63,9 +68,7 @@ class Result:
         self._ended: float | None = None
         self._stopped: LedgerlineError | None = None
         self._lock = threading.Lock()
-        self._timer = threading.Timer(limits.timeout_ms / 1000, self._time_out)
-        self._timer.daemon = True
-        self._timer.start()
+        self._deadline = _deadlines.add(limits.timeout_ms / 1000, self._time_out)
 
     @property
     def truncated(self) -> bool:
@@ -176,7 +179,7 @@ class Result:
             self._ended = time.monotonic()
             if self.error is None and self._stopped is not None:
                 self.error = self._stopped
-        self._timer.cancel()
+        self._deadline.cancel()
         self._on_close(self)
 
     def __enter__(self) -> Result:

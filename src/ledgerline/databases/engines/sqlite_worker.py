@@ -17,6 +17,8 @@ from urllib.parse import quote
 
 HEAP_BYTES = 256 * 1024 * 1024
 VALUE_BYTES = 1_000_000
+BATCH_BYTES = 4_000_000
+PROBED_ROWS = 10
 
 _LIMITS = (
     (sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES),
@@ -73,6 +75,15 @@ def send(stream: BinaryIO, message: Any) -> None:
     stream.flush()
 
 
+def fetch(cursor: sqlite3.Cursor, wanted: int) -> list[Any]:
+    """A few rows, and as many more as take no more memory than a batch may."""
+    rows = cursor.fetchmany(min(wanted, PROBED_ROWS))
+    if len(rows) == PROBED_ROWS < wanted:
+        bytes_a_row = len(marshal.dumps(rows, 2)) // len(rows) + 1
+        rows += cursor.fetchmany(min(wanted - len(rows), BATCH_BYTES // bytes_a_row))
+    return rows
+
+
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     connections: dict[str, sqlite3.Connection] = {}
     cursor: Any = None
@@ -88,7 +99,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
                 cursor = connections[path].execute(sql, values)
                 send(answers, ("columns", [column[0] for column in cursor.description or ()]))
             elif kind == "fetch":
-                rows = cursor.fetchmany(min(arguments[0], left)) if left else []
+                rows = fetch(cursor, min(arguments[0], left)) if left else []
                 left -= len(rows)
                 send(answers, ("rows", rows))
             else:
