@@ -99,6 +99,13 @@ class Inspection:
             raise _refused(table)
         self._check_table_name(this.name, table.text("db"))
 
+    def _check_lateral(self, lateral: exp.Expr) -> None:
+        this = lateral.args.get("this")
+        if isinstance(this, exp.Func) and not isinstance(this, exp.Anonymous):
+            self._check_table_function(this)
+        elif not isinstance(this, exp.Subquery | exp.Anonymous):
+            raise _refused(lateral)
+
     def _check_table_function(self, function: exp.Expr) -> None:
         if isinstance(function, exp.Anonymous):
             return  # as every named function
@@ -278,6 +285,7 @@ def _check_variable_word(_: Inspection, node: exp.Expr) -> None:
 
 _SPECIAL: Final[dict[type[exp.Expr], Callable[[Inspection, exp.Expr], None]]] = {
     exp.Table: Inspection._check_table,
+    exp.Lateral: Inspection._check_lateral,
     exp.DataType: Inspection._check_type,
     exp.Identifier: Inspection._check_identifier,
     exp.Placeholder: Inspection._check_parameter,

@@ -105,9 +105,9 @@ NODES: Final[dict[type[exp.Expr], frozenset[str]]] = {
         Not: this
         Neg: this
         BitwiseNot: this
-        Between: this low high symmetric
-        In: this expressions query
-        Exists: this expression
+        Between: this low high symmetric negate
+        In: this expressions query negate
+        Exists: this expression negate
         Any: this
         All: this
         Case: this ifs default
@@ -127,7 +127,7 @@ NODES: Final[dict[type[exp.Expr], frozenset[str]]] = {
         JSONPathSubscript: this
         """
     ),
-    **{getattr(exp, name): frozenset(("this", "expression")) for name in _BINARY.split()},
+    **{getattr(exp, name): frozenset(("this", "expression", "negate")) for name in _BINARY.split()},
 }
 for _operator, _further in (
     (exp.Div, ("typed", "safe")),
@@ -138,8 +138,6 @@ for _operator, _further in (
     (exp.JSONExtractScalar, ("only_json_types", "expressions", "scalar_only", "json_type", "json_subtype")),
     (exp.RegexpLike, ("flag", "full_match")),
     (exp.RegexpILike, ("flag",)),
-    (exp.Like, ("negate",)),
-    (exp.ILike, ("negate",)),
     (exp.DPipe, ("safe",)),
 ):
     NODES[_operator] |= frozenset(_further)

@@ -73,6 +73,7 @@ RULES = Rules(
         """
         Array: expressions bracket_notation value_constructor
         RawString: this
+        Bracket: this expressions offset safe
         """
     ),
     types=words("json jsonb bytea varbinary interval array"),

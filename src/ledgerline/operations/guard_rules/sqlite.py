@@ -24,7 +24,10 @@ RULES = Rules(
         """
     ),
     table_functions=words("json_each json_tree"),
-    words=GRAMMAR | words("glob regexp current_date current_time current_timestamp no others numeric blob"),
+    words=GRAMMAR
+    | words(
+        "glob regexp current_date current_time current_timestamp no others numeric blob nocase binary rtrim"
+    ),
     reserved=words(
         """
         add all alter and as autoincrement between case check collate commit constraint create default

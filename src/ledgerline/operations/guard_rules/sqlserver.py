@@ -26,8 +26,7 @@ RULES = Rules(
         difference quotename format str getdate getutcdate sysdatetime sysutcdatetime sysdatetimeoffset
         current_timestamp dateadd datediff datediff_big datename datepart datetrunc day month year eomonth
         isdate datefromparts datetimefromparts datetime2fromparts timefromparts switchoffset
-        todatetimeoffset json_value json_query isjson cast try_cast convert try_convert isnumeric parse
-        try_parse
+        todatetimeoffset json_value json_query isjson cast try_cast convert try_convert isnumeric
         """
     ),
     table_functions=words("string_split"),
