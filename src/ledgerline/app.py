@@ -31,7 +31,7 @@ from ledgerline.sources import Partition
 from ledgerline.operations.keys import Keys
 from ledgerline.operations.query import Queries
 from ledgerline.operations.results import QueryLimits
-from ledgerline.settings import DatabaseSettings, Settings
+from ledgerline.settings import DatabaseSettings, Environment, Settings
 from ledgerline.sources.invoice import SYSTEM, InvoiceSource
 from ledgerline.url import Engine
 
@@ -64,7 +64,12 @@ class App:
     def queries(self) -> Queries:
         if self._queries is None:
             limits = QueryLimits(timeout_ms=self.settings.main.statement_ms)
-            self._queries = Queries(self.main, self.invoice, limits)
+            self._queries = Queries(
+                self.main,
+                self.invoice,
+                limits,
+                require_reading_login=self.settings.environment is Environment.PRODUCTION,
+            )
         return self._queries
 
     def migrate(self) -> tuple[str | None, str | None]:

@@ -23,6 +23,7 @@ from ledgerline.errors import (
     ColumnMissing,
     DatabaseError,
     LedgerlineError,
+    PermissionDenied,
     QueryCancelled,
     QueryMissing,
     QueryParameters,
@@ -229,7 +230,7 @@ def test_a_view_does_not_show_what_is_secret(it: Asked) -> None:
     with it.main.begin() as connection:
         connection.execute(sa.text("CREATE VIEW harmless AS SELECT name FROM api_keys"))
         connection.execute(sa.text("CREATE VIEW twice AS SELECT * FROM harmless"))
-    it.queries._views = (0.0, frozenset())
+    it.queries._seen.clear()
     for view in ("harmless", "twice"):
         with pytest.raises(LedgerlineError) as refusal:
             it.rows(f"SELECT * FROM {view}", database="main")
@@ -237,6 +238,28 @@ def test_a_view_does_not_show_what_is_secret(it: Asked) -> None:
     with it.main.begin() as connection:
         connection.execute(sa.text("DROP VIEW twice"))
         connection.execute(sa.text("DROP VIEW harmless"))
+
+
+def test_a_column_that_is_a_function_is_not_read(it: Asked) -> None:
+    """PostgreSQL calls f(t) where t.f is read."""
+    if engine_of(it) != "postgresql":
+        pytest.skip("PostgreSQL alone does")
+    make = "CREATE FUNCTION f(x t) RETURNS text LANGUAGE sql AS 'SELECT hash FROM api_keys LIMIT 1'"
+    with it.main.begin() as connection:
+        connection.execute(sa.text(make))
+        assert connection.execute(sa.text("SELECT t.f FROM t LIMIT 1")).all() == [(None,)]
+    it.queries._seen.clear()
+    for query in (
+        "SELECT t.f FROM t",
+        'SELECT x."f" FROM t AS x',
+        "SELECT f(t) FROM t",
+        "SELECT (t).f FROM t",
+    ):
+        with pytest.raises(QueryRefused):
+            it.rows(query, database="main")
+    with it.main.begin() as connection:
+        connection.execute(sa.text("DROP FUNCTION f(t)"))
+    it.queries._seen.clear()
 
 
 # -- what stops a query ------------------------------------------------------------------------------------
@@ -319,6 +342,25 @@ def test_sessions_that_broke_while_idle_are_replaced(it: Asked) -> None:
     for session in it.queries._sessions["invoice"]._idle:
         session.close()
     assert it.rows("SELECT count(*) FROM t") == [(ROWS,)]
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_a_login_that_may_write_is_told_or_refused(
+    it: Asked, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, required: bool
+) -> None:
+    it.rows("SELECT 1 AS x")
+    (session,) = it.queries._sessions["invoice"]._idle[-1:]
+    monkeypatch.setattr(type(session), "may_write", lambda _: True, raising=False)
+    monkeypatch.setattr(it.queries, "_reading_login_known", False)
+    monkeypatch.setattr(it.queries, "_require_reading_login", required)
+    for _ in range(7):
+        if required:
+            with pytest.raises(PermissionDenied, match="may write"):
+                it.rows("SELECT 1 AS x")
+        else:
+            assert it.rows("SELECT 1 AS x") == [(1,)]
+    assert ("may write" in caplog.text) is not required
+    assert it.rows("SELECT 1 AS x", database="main") == [(1,)]
 
 
 # -- the log -----------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,14 @@ import sqlglot
 from sqlglot import expressions as exp
 
 from ledgerline.app import App
-from ledgerline.databases import engines, reports, schema
+from ledgerline.databases import engines, queries, reports, schema
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines import Load
 from ledgerline.databases.engines.sqlserver import unconnected_dialect
 from ledgerline.databases.runs import Run
+from ledgerline.errors import AuthNotConfigured
 from ledgerline.ingest.run import Cancel
+from ledgerline.operations.keys import Scope
 from ledgerline.settings import Settings, load_settings
 from ledgerline.sources.sample_database import write_sample
 
@@ -129,6 +132,7 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
             list(reports.all_open_rejects(app.main))
             reports.rejects_of(app.main, "5")
             _put_right(app, first, second)
+            _look_after(app)
         finally:
             app.close()
     return sorted({_as_tsql(statement) for statement in caught if _is_ours(statement)})
@@ -147,6 +151,23 @@ def _put_right(app: App, first: Run, second: Run) -> None:
     assert undone.kept
     app.undo(undone.run.id)
     app.ingest(_Unwatched(), Cancel(), resume=True)
+def _look_after(app: App) -> None:
+    """Queries and keys."""
+    app.queries.save("one", "main", "SELECT 1 AS a", by="me")
+    app.queries.save("one", "main", "SELECT 2 AS a", by="me")
+    found = app.queries.saved("one")
+    with app.queries.run(found.database, found.sql, key_name="me") as result:
+        assert list(result.batches()) == [[(2,)]]
+    queries.all_saved(app.main)
+    queries.delete_saved(app.main, "one")
+    queries.logged(app.main, slowest=True, key_name="me")
+    queries.forget(app.main, timedelta(days=1))
+    with pytest.raises(AuthNotConfigured):
+        app.keys.verify(None, "127.0.0.1")
+    key, token = app.keys.create("me", {Scope.READ})
+    app.keys.verify(token, "127.0.0.1")
+    app.keys.list()
+    app.keys.revoke(key.id)
 
 
 def _sample(settings: Settings) -> None:

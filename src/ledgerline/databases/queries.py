@@ -1,4 +1,4 @@
-"""The log of queries, saved queries, and which views would show what is secret."""
+"""The log of queries, saved queries, and what of a database is not what it seems."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def delete_saved(main: Database, name: str) -> bool:
         return connection.execute(saved_queries.delete().where(saved_queries.c.name == name)).rowcount == 1
 
 
-# -- views -------------------------------------------------------------------------------------------------
+# -- what is not what it seems ----------------------------------------------------------------------------
 
 _view_uses = sa.table(
     "view_table_usage", sa.column("view_name"), sa.column("table_name"), schema="information_schema"
@@ -137,3 +137,19 @@ def views_of(database: Database, tables: Collection[str]) -> frozenset[str]:
         found |= new
         reached |= new
     return frozenset(found)
+
+
+_FIELD_FUNCTIONS = sa.text(
+    "SELECT DISTINCT p.proname FROM pg_catalog.pg_proc p"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace"
+    " JOIN pg_catalog.pg_type t ON t.oid = p.proargtypes[0]"
+    " WHERE n.nspname <> 'pg_catalog' AND p.pronargs - p.pronargdefaults <= 1 AND t.typtype IN ('c', 'p')"
+)
+
+
+def field_functions(database: Database) -> frozenset[str]:
+    """Functions of a row's own that PostgreSQL calls where `t.f` is read and `t` has no column `f`."""
+    if database.url.engine is not Engine.POSTGRESQL:
+        return frozenset()
+    with database.connect() as connection:
+        return frozenset(connection.execute(_FIELD_FUNCTIONS).scalars())

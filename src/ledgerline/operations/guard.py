@@ -70,28 +70,36 @@ class Checked:
     explain: bool
 
 
-def check(text: str | bytes, dialect: Dialect, secret_tables: Collection[str] = ()) -> Checked:
+def check(
+    text: str | bytes,
+    dialect: Dialect,
+    secret_tables: Collection[str] = (),
+    field_functions: Collection[str] = (),
+) -> Checked:
     """What to send in place of `text`. Raises QueryRefused, which names the construct that is not allowed.
 
-    `secret_tables`: tables and views that must not be read, whatever their schema.
+    `secret_tables`: tables and views that must not be read, whatever their schema. `field_functions`:
+    functions of the database that the reading of a column could call.
     """
     written, secret = decoded(text), frozenset(map(bare, secret_tables))
     look = _check if len(written) <= _REMEMBERED_CHARACTERS else _check.__wrapped__
-    return look(written, dialect, secret)
+    return look(written, dialect, secret, frozenset(name.lower() for name in field_functions))
 
 
 _REMEMBERED_CHARACTERS: Final = 4_000  # so that what is remembered takes a few megabytes at most
 
 
 @lru_cache(maxsize=1024)
-def _check(text: str, dialect: Dialect, secret_tables: frozenset[str]) -> Checked:
+def _check(
+    text: str, dialect: Dialect, secret_tables: frozenset[str], field_functions: frozenset[str]
+) -> Checked:
     rules = _RULES[dialect]
     check_characters(text)
     try:
         statement, explain = without_explain(text, rules)
         named, keys = with_named_places(statement, rules)
         tree = parsed(named, rules)
-        Inspection(rules, secret_tables, keys).inspect(tree)
+        Inspection(rules, secret_tables, field_functions, keys).inspect(tree)
         rendered = _rendered(tree, rules)
         guard_text.verify(rendered, rules)
         _require_same_literals(named, rendered, rules)

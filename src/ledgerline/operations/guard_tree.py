@@ -34,9 +34,16 @@ _ROOTS: Final = (exp.Select, exp.SetOperation, exp.Values, exp.Subquery)
 class Inspection:
     """One look at a whole tree; the nodes are checked and made ready to be rendered."""
 
-    def __init__(self, rules: Rules, secret_tables: frozenset[str], keys: list[ParameterKey]) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        secret_tables: frozenset[str],
+        field_functions: frozenset[str],
+        keys: list[ParameterKey],
+    ) -> None:
         self._rules = rules
         self._secret = secret_tables
+        self._field_functions = field_functions
         self._nodes = {**NODES, **rules.nodes}
         self._keys = keys  # PostgreSQL's `$1` comes to them here
 
@@ -48,7 +55,7 @@ class Inspection:
         for node in nodes:
             self._check_node(node)
         if self._rules.dialect == "postgres":
-            _check_fields_of_functions(nodes)
+            _check_fields(nodes, self._field_functions)
         for node in nodes:
             if isinstance(node, exp.Placeholder | exp.Parameter):
                 node.replace(exp.Var(this=f"?{self._number_of(node)}"))
@@ -300,7 +307,7 @@ _SPECIAL: Final[dict[type[exp.Expr], Callable[[Inspection, exp.Expr], None]]] = 
 }
 
 
-def _check_fields_of_functions(nodes: list[exp.Expr]) -> None:
+def _check_fields(nodes: list[exp.Expr], functions: frozenset[str]) -> None:
     """PostgreSQL calls `f(s)` where it reads `s.f` and `s` is the alias of a function in FROM.
 
     `SELECT s.pg_sleep FROM generate_series(10, 10) AS s` sleeps. So only its columns may be read.
@@ -312,8 +319,10 @@ def _check_fields_of_functions(nodes: list[exp.Expr]) -> None:
         elif isinstance(node, exp.Unnest):
             _add_columns(columns, node, node.args.get("alias"))
     for node in nodes:
-        known = columns.get(node.table.lower()) if isinstance(node, exp.Column) else None
-        if known is not None and not isinstance(node.this, exp.Star) and node.name.lower() not in known:
+        if not isinstance(node, exp.Column) or not node.table or isinstance(node.this, exp.Star):
+            continue
+        name, known = node.name.lower(), columns.get(node.table.lower())
+        if name in functions or (known is not None and name not in known):
             raise QueryRefused(
                 f"{node.text('table')}.{node.name} could call a function.",
                 construct="field of a function",

@@ -23,11 +23,12 @@ from typing import Any, Final
 from ledgerline.databases import queries as log
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines import Limits
-from ledgerline.databases.engines.querying import open_session
+from ledgerline.databases.engines.querying import QuerySession, open_session
 from ledgerline.databases.schema import secret_tables
 from ledgerline.errors import (
     DatabaseUnreachable,
     LedgerlineError,
+    PermissionDenied,
     QueryMissing,
     QueryParameters,
     QueryRefused,
@@ -50,7 +51,7 @@ DIALECTS: Final = {
 
 Parameters = Sequence[Any] | Mapping[str, Any] | None
 
-_VIEWS_FOR: Final = 60.0  # seconds that it is remembered which views show secrets
+_SEEN_FOR: Final = 60.0  # seconds that it is remembered what of a database is not what it seems
 _KEPT: Final = timedelta(days=90)  # the log of queries
 _FORGET_EVERY: Final = 3_600.0
 
@@ -58,8 +59,18 @@ _FORGET_EVERY: Final = 3_600.0
 class Queries:
     """Guarded queries on the main and the invoice database. Threads may share it."""
 
-    def __init__(self, main: Database, invoice: Database, limits: QueryLimits | None = None) -> None:
+    def __init__(
+        self,
+        main: Database,
+        invoice: Database,
+        limits: QueryLimits | None = None,
+        *,
+        require_reading_login: bool = False,
+    ) -> None:
+        """`require_reading_login`: ask the invoice database only if its server or the login cannot write."""
         self.limits = limits or QueryLimits()
+        self._require_reading_login = require_reading_login
+        self._reading_login_known = False
         self._main = main
         self._databases = {"main": main, "invoice": invoice}
         self._sessions = {name: self._pool(database) for name, database in self._databases.items()}
@@ -67,7 +78,7 @@ class Queries:
         self._running: dict[str, Result] = {}
         self._by_key: Counter[str] = Counter()
         self._forget_at = time.monotonic() + _FORGET_EVERY
-        self._views: tuple[float, frozenset[str]] = (0.0, frozenset())
+        self._seen: dict[str, tuple[float, frozenset[str], frozenset[str]]] = {}
 
     def _pool(self, database: Database) -> Sessions:
         limits = Limits(
@@ -83,8 +94,8 @@ class Queries:
     def check(self, database: str, text: str | bytes) -> Checked:
         """What would be sent. Raises QueryRefused."""
         found = self._database(database)
-        secret = self._secret_tables(found) if database == "main" else frozenset()
-        return check(text, DIALECTS[found.url.engine], secret)
+        secret, functions = self._deceptive(database)
+        return check(text, DIALECTS[found.url.engine], secret, functions)
 
     def run(
         self,
@@ -125,6 +136,7 @@ class Queries:
         result = Result(
             query_id,
             key_name,
+            database,
             checked,
             limits,
             lambda error: found.server.explain(error, found.url),
@@ -160,18 +172,36 @@ class Queries:
             )
             raise
 
+    def _check_login(self, result: Result, session: QuerySession) -> None:
+        """SQL Server knows no read-only transaction, so there the login is the last wall."""
+        if self._reading_login_known or result.database != "invoice":
+            return
+        may_write = getattr(session, "may_write", None)
+        if may_write is not None and may_write():
+            if self._require_reading_login:
+                raise PermissionDenied(
+                    "The login of the invoice database may write, so in production no query runs with it.",
+                    hint="Use a login that has SELECT only: ALTER ROLE db_datareader ADD MEMBER [login].",
+                )
+            _log.warning("The login of the invoice database may write; a login with SELECT only is safer.")
+        self._reading_login_known = True
+
     def _start(self, result: Result, sessions: Sessions, values: Sequence[Any]) -> None:
         session, used = sessions.take()
+        result.attach(session)
+        allowed = access(result.checked.dialect, secret_tables())
         try:
-            result.start(session, values, access(result.checked.dialect, self._hidden))
+            self._check_login(result, session)
+            result.start(values, allowed)
         except DatabaseUnreachable:
             if not used:
                 raise
             # A connection that lay idle and broke says nothing about the server.
-            result.error = result.session = None
+            result.detach()
             sessions.give_back(session, usable=False)
             session, _ = sessions.take(new=True)
-            result.start(session, values, access(result.checked.dialect, self._hidden))
+            result.attach(session)
+            result.start(values, allowed)
 
     def _ended(self, result: Result, sessions: Sessions, row: int) -> None:
         if result.session is not None:
@@ -266,17 +296,16 @@ class Queries:
             raise QueryMissing(f"There is no database {name[:40]!r}.", hint="It is main or invoice.")
         return self._databases[name]
 
-    @property
-    def _hidden(self) -> frozenset[str]:
-        return secret_tables()
-
-    def _secret_tables(self, main: Database) -> frozenset[str]:
-        """The secret tables and the views that show them."""
-        looked_at, views = self._views
-        if not looked_at or time.monotonic() - looked_at > _VIEWS_FOR:
-            views = log.views_of(main, secret_tables())
-            self._views = (time.monotonic(), views)
-        return secret_tables() | views
+    def _deceptive(self, database: str) -> tuple[frozenset[str], frozenset[str]]:
+        """Tables and views that show what is secret, and functions that look like columns."""
+        known = self._seen.get(database)
+        if known is None or time.monotonic() - known[0] > _SEEN_FOR:
+            found = self._databases[database]
+            secret = secret_tables() if database == "main" else frozenset()
+            views = log.views_of(found, secret) if secret else frozenset()
+            known = (time.monotonic(), secret | views, log.field_functions(found))
+            self._seen[database] = known
+        return known[1:]
 
 
 def bound(checked: Checked, parameters: Parameters) -> list[Any]:

@@ -47,6 +47,7 @@ class Result:
         self,
         query_id: str,
         key_name: str,
+        database: str,
         checked: Checked,
         limits: QueryLimits,
         explain: Callable[[Exception], LedgerlineError],
@@ -54,6 +55,7 @@ class Result:
     ) -> None:
         self.query_id = query_id
         self.key_name = key_name
+        self.database = database
         self.checked = checked
         self.limits = limits
         self.columns: list[Column] = []
@@ -88,12 +90,21 @@ class Result:
             return "failed"
         return "truncated" if self.truncated else "succeeded"
 
-    def start(self, session: QuerySession, values: Sequence[Any], access: Access) -> None:
-        """Run it on this session. Raises what the database says, QueryTimeout and QueryCancelled."""
+    def attach(self, session: QuerySession) -> None:
+        """The session that it runs on, and is stopped on."""
         with self._lock:
             self.session = session
+
+    def detach(self) -> None:
+        """Forget a session that did not start it, and why."""
+        with self._lock:
+            self.session = self.error = None
+
+    def start(self, values: Sequence[Any], access: Access) -> None:
+        """Run it. Raises what the database says, QueryTimeout and QueryCancelled."""
         with self._explained():
-            self.columns = session.start(
+            assert self.session is not None
+            self.columns = self.session.start(
                 self.checked.sql,
                 values,
                 rows=self.limits.rows + 1,  # one more than is wanted tells whether there are more

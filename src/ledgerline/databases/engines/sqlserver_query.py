@@ -22,24 +22,19 @@ class SQLServerSession:
     def __init__(self, connection: mssql_python.Connection) -> None:
         self._connection = connection
         self._cursor: Any = None
+        self._shows_plans = False
 
     def start(
         self, sql: str, values: Sequence[Any], *, rows: int, explain: bool, access: Access
     ) -> list[Column]:
         del rows, access
-        self._cursor = self._connection.cursor()
         if explain:
-            self._set("SHOWPLAN_TEXT ON")
-        try:
-            self._cursor.execute(sql, tuple(values)) if values else self._cursor.execute(sql)
-        finally:
-            if explain and self._cursor is not None:
-                self._planned = True
+            self._shows_plans = True
+            with self._connection.cursor() as cursor:
+                cursor.execute("SET SHOWPLAN_TEXT ON")
+        self._cursor = self._connection.cursor()
+        self._cursor.execute(sql, *([tuple(values)] if values else []))
         return [Column(column[0], _type_name(column[1])) for column in self._cursor.description or ()]
-
-    def _set(self, option: str) -> None:
-        with self._connection.cursor() as cursor:
-            cursor.execute(f"SET {option}")
 
     def fetch(self, rows: int) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in self._cursor.fetchmany(rows)]
@@ -48,13 +43,11 @@ class SQLServerSession:
         try:
             if self._cursor is not None:
                 self._cursor.close()
-            if getattr(self, "_planned", False):
-                return False  # a session that shows plans runs nothing
             self._connection.rollback()
         except mssql_python.Error:
             return False
         self._cursor = None
-        return True
+        return not self._shows_plans  # such a session runs nothing
 
     def cancel(self) -> None:
         """An attention: the server stops the statement, and what executes or fetches it here fails."""

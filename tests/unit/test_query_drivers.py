@@ -1,0 +1,89 @@
+"""What the drivers of servers that need not be there are handed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ledgerline.databases.engines.mysql_query import _interpolated
+from ledgerline.databases.engines.querying import Access
+from ledgerline.databases.engines.sqlserver_query import SQLServerSession
+from ledgerline.operations.guard import Dialect, check
+
+
+@pytest.mark.parametrize(
+    ("query", "sent"),
+    [
+        ("SELECT ?, '?', 'it''s %', `a?` FROM t", "SELECT %s, '?', 'it''s %%', `a?` FROM `t`"),
+        ("SELECT a % ? FROM t WHERE b LIKE '%x%'", "SELECT `a` %% %s FROM `t` WHERE `b` LIKE '%%x%%'"),
+        ("SELECT `we``ird?`, ? FROM t", "SELECT `we``ird?`, %s FROM `t`"),
+    ],
+)
+def test_mysql_gets_its_own_places(query: str, sent: str) -> None:
+    assert _interpolated(check(query, Dialect.MYSQL).sql) == sent
+
+
+class _Handle:
+    cancelled = 0
+
+    def _cancel(self) -> None:
+        self.cancelled += 1
+
+
+class _Cursor:
+    def __init__(self, connection: _Connection) -> None:
+        self.description = [("a", int)]
+        self.connection = connection
+        self.hstmt = _Handle()
+
+    def execute(self, *arguments: Any) -> None:
+        self.connection.executed.append(arguments)
+
+    def fetchmany(self, rows: int) -> list[list[int]]:
+        return [[rows]]
+
+    def close(self) -> None:
+        pass
+
+    def __enter__(self) -> _Cursor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class _Connection:
+    def __init__(self) -> None:
+        self.executed: list[Any] = []
+        self.rolled_back = 0
+
+    def cursor(self) -> _Cursor:
+        return _Cursor(self)
+
+    def rollback(self) -> None:
+        self.rolled_back += 1
+
+
+def test_sql_server_rolls_back_and_is_sent_an_attention() -> None:
+    connection = _Connection()
+    session = SQLServerSession(connection)  # type: ignore[arg-type]
+    columns = session.start(
+        "SELECT [a] FROM [t] WHERE [b] = ?", ["x"], rows=9, explain=False, access=Access()
+    )
+    assert [column.name for column in columns] == ["a"]
+    assert connection.executed == [("SELECT [a] FROM [t] WHERE [b] = ?", ("x",))]
+    assert session.fetch(5) == [(5,)]
+    handle = session._cursor.hstmt
+    session.cancel()
+    assert handle.cancelled == 1
+    assert session.finish()
+    assert connection.rolled_back == 1
+
+
+def test_a_session_that_showed_a_plan_is_not_used_again() -> None:
+    connection = _Connection()
+    session = SQLServerSession(connection)  # type: ignore[arg-type]
+    session.start("SELECT 1", [], rows=9, explain=True, access=Access())
+    assert connection.executed == [("SET SHOWPLAN_TEXT ON",), ("SELECT 1",)]
+    assert not session.finish()
