@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.postgres import free_port
 
@@ -82,6 +86,38 @@ def test_a_query_is_saved_and_run(folder: Path) -> None:
         query["name"] for query in json.loads(ledgerline(folder, "queries", "--saved", "--json").stdout)
     ] == ["count"]
     assert ledgerline(folder, "query", "--saved", "nothing").returncode == 2
+
+
+ENDLESS = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT count(*) FROM c"
+
+
+def workers() -> set[int]:
+    """The processes that ask SQLite."""
+    found = psutil.process_iter(["cmdline"])
+    return {
+        process.pid
+        for process in found
+        if any("sqlite_worker" in part for part in process.info["cmdline"] or ())
+    }
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_a_query_ends_with_its_command(folder: Path, sent: signal.Signals) -> None:
+    before = workers()
+    command = [sys.executable, "-m", "ledgerline", "query", ENDLESS]
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    until(lambda: workers() - before)
+    time.sleep(0.5)
+    process.send_signal(sent)
+    assert process.wait(20) == {signal.SIGINT: 130, signal.SIGKILL: -9}[sent]
+    until(lambda: not workers() - before)
+
+
+def until(is_so: Callable[[], object]) -> None:
+    end = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_queries_are_listed(folder: Path) -> None:

@@ -103,14 +103,15 @@ def _check(
         rendered = _rendered(tree, rules)
         guard_text.verify(rendered, rules)
         _require_same_literals(named, rendered, rules)
-        normalised = _normalised(tree, rules)
+        normalised = _normalised(rendered, rules)
     except RecursionError:
         raise QueryRefused("The query is nested too deeply.", construct="nesting") from None
     order = _driver_order(rendered, rules)
+    by_number = {number: key for key, number in keys.items()}
     return Checked(
         dialect=dialect,
         sql=(rules.explain if explain else "") + guard_text.with_parameters(rendered, rules),
-        parameters=tuple(keys[number] for number in order),
+        parameters=tuple(by_number[number] for number in order),
         normalised=("EXPLAIN " if explain else "") + normalised,
         fingerprint=hashlib.sha256(normalised.encode()).hexdigest()[:16],
         explain=explain,
@@ -174,12 +175,6 @@ def _driver_order(rendered: str, rules: Rules) -> list[int]:
     return sorted(set(used)) if rules.dialect in ("sqlite", "postgres") else used
 
 
-def _normalised(tree: exp.Expr, rules: Rules) -> str:
-    bare = tree.copy()
-    for node in list(
-        bare.find_all(exp.Literal, exp.HexString, exp.RawString, exp.JSONPath, exp.National, exp.Var)
-    ):
-        if not isinstance(node, exp.Var) or node.name.startswith("?"):
-            node.replace(exp.Var(this="?"))
-    text = bare.sql(rules.dialect, identify=True, comments=False)
-    return re.sub(r"\(\?(?:, \?)+\)", "(?)", text)
+def _normalised(rendered: str, rules: Rules) -> str:
+    """The query without its literals; a list of values is as long as one of them."""
+    return re.sub(r"\((?:-?\?, )+-?\?\)", "(?)", guard_text.without_literals(rendered, rules))

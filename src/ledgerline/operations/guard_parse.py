@@ -16,8 +16,9 @@ from ledgerline.errors import QueryRefused
 from ledgerline.operations.guard_rules import Rules
 
 MAX_CHARACTERS: Final = 100_000
-MAX_TOKENS: Final = 20_000
+MAX_TOKENS: Final = 10_000
 MAX_PARENTHESES: Final = 60
+MAX_BRACKETS: Final = 4
 
 ParameterKey = int | str
 """A position, from 0, or a name."""
@@ -98,36 +99,41 @@ def _after(pattern: re.Pattern[str], text: str, position: int) -> int:
 
 def _check_nesting(tokens: list[sqlglot.Token]) -> None:
     """Before it is parsed: a parser that descends is as deep as the text is nested."""
-    depth = cases = prefixes = 0
+    depth = brackets = cases = prefixes = 0
     for token in tokens:
         word = token.text.upper()
         is_word = token.token_type not in (TokenType.STRING, TokenType.IDENTIFIER)
         if is_word:
-            depth += (word in ("(", "[")) - (word in (")", "]"))
+            depth += (word in _OPENING) - (word in _CLOSING)
+            brackets += (word in _OPENING[1:]) - (word in _CLOSING[1:])
             cases += (word == "CASE") - (word == "END")
         prefixes = prefixes + 1 if is_word and word in ("NOT", "-", "+", "~", "@", "EXISTS", "|/") else 0
-        if max(depth, cases, prefixes) > MAX_PARENTHESES:
+        # The parser takes twice as long for each level of brackets.
+        if max(depth, cases, prefixes) > MAX_PARENTHESES or brackets > MAX_BRACKETS:
             raise QueryRefused(
-                f"The query is nested more than {MAX_PARENTHESES} levels deep.", construct="nesting"
+                f"The query is nested more than {MAX_PARENTHESES} levels deep (brackets: {MAX_BRACKETS}).",
+                construct="nesting",
             )
+
+
+_OPENING: Final = ("(", "[", "{")
+_CLOSING: Final = (")", "]", "}")
 
 
 PLACE: Final = "ledgerline_place_"
 
 
-def with_named_places(text: str, rules: Rules) -> tuple[str, list[ParameterKey]]:
+def with_named_places(text: str, rules: Rules) -> tuple[str, dict[ParameterKey, int]]:
     """Each parameter renamed to the number of its key: `?`, `:name` and, in T-SQL and SQLite, `@name`.
 
     Rendering may change the order of what is in a query, and a name may be a word that a parser stumbles on.
     """
-    keys: list[ParameterKey] = []
+    keys: dict[ParameterKey, int] = {}
     pieces, end, positional = [], 0, 0
     for start, stop, name in _places(text, rules):
         key: ParameterKey = positional if name is None else name
         positional += name is None
-        if key not in keys:
-            keys.append(key)
-        pieces += [text[end:start], f" :{PLACE}{keys.index(key)} "]
+        pieces += [text[end:start], f" :{PLACE}{keys.setdefault(key, len(keys))} "]
         end = stop
     if len({type(key) for key in keys}) > 1:
         raise QueryRefused("Parameters are either all named or all by position.", construct="parameters")

@@ -96,6 +96,12 @@ def numbers(sql: str, rules: Rules) -> list[str]:
     return [token for kind, token, _ in _tokens(sql, rules) if kind == "number"]
 
 
+def without_literals(sql: str, rules: Rules) -> str:
+    """Each literal and each parameter as `?`."""
+    literals = ("text", "number", "parameter")
+    return "".join("?" if kind in literals else token for kind, token, _ in _tokens(sql, rules))
+
+
 def parameters(sql: str, rules: Rules) -> list[int]:
     """The numbers of the parameters, one for each place, in order."""
     return [int(token[1:]) for kind, token, _ in _tokens(sql, rules) if kind == "parameter"]

@@ -39,7 +39,7 @@ class Inspection:
         rules: Rules,
         secret_tables: frozenset[str],
         field_functions: frozenset[str],
-        keys: list[ParameterKey],
+        keys: dict[ParameterKey, int],
     ) -> None:
         self._rules = rules
         self._secret = secret_tables
@@ -58,7 +58,7 @@ class Inspection:
             _check_fields(nodes, self._field_functions)
         for node in nodes:
             if isinstance(node, exp.Placeholder | exp.Parameter):
-                node.replace(exp.Var(this=f"?{self._number_of(node)}"))
+                _swap(node, exp.Var(this=f"?{self._number_of(node)}"))
             elif isinstance(node, exp.Identifier):
                 _quote(node, folds=self._rules.folds)
 
@@ -174,12 +174,9 @@ class Inspection:
     def _number_of(self, node: exp.Expr) -> int:
         if node.name.startswith(PLACE):
             return int(node.name.removeprefix(PLACE))
-        position = int(node.name) - 1
         if any(isinstance(key, str) for key in self._keys):
             raise QueryRefused("Parameters are either all named or all by position.", construct="parameters")
-        if position not in self._keys:
-            self._keys.append(position)
-        return self._keys.index(position)
+        return self._keys.setdefault(int(node.name) - 1, len(self._keys))
 
 
 def _names_of(node: exp.Expr) -> set[str]:
@@ -344,6 +341,16 @@ def _add_columns(columns: dict[str, set[str]], function: exp.Expr, alias: exp.Ex
 
 
 _UNNAMED: Final = {"generate_series", "unnest"}
+
+
+def _swap(node: exp.Expr, other: exp.Expr) -> None:
+    """As `node.replace`, which takes a time in proportion to the list that the node stands in."""
+    assert node.parent is not None and node.arg_key is not None
+    if node.index is None:
+        node.parent.args[node.arg_key] = other
+    else:
+        node.parent.args[node.arg_key][node.index] = other
+    other.parent, other.arg_key, other.index = node.parent, node.arg_key, node.index
 
 
 def _quote(node: exp.Identifier, *, folds: bool) -> None:

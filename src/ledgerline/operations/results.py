@@ -154,6 +154,10 @@ class Result:
             if self.error is error:
                 raise
             raise self.error from error
+        except BaseException:
+            # Interrupted in the middle of a call: there is nothing to wait for any more.
+            self.cancel()
+            raise
 
     def _raise_if_stopped(self) -> None:
         if self._stopped is not None:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import marshal
+import os
+import select
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ledgerline.databases.engines import Limits
 from ledgerline.databases.engines.querying import Access, Column
 from ledgerline.errors import DatabaseUnreachable, PermissionDenied
 from ledgerline.url import DatabaseUrl
 
+_PATIENCE = 0.05  # seconds for rows that are on their way when a query ends
+_PIECE = 1 << 20
+_NEEDED = ("SYSTEMROOT", "LD_LIBRARY_PATH", "TZ")
 _WORKER = Path(__file__).with_name("sqlite_worker.py")
 
 
@@ -29,6 +34,11 @@ class SQLiteSession:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            bufsize=0,  # what was received is never hidden in a buffer, see _has_answer
+            env={
+                name: os.environ[name] for name in _NEEDED if name in os.environ
+            },  # no secret is among these
+            start_new_session=True,  # Ctrl-C is for this process, which then ends that one
         )
 
     def start(
@@ -62,6 +72,8 @@ class SQLiteSession:
         try:
             if self._asked:
                 self._asked = False
+                if not self._has_answer(unknown=False):
+                    return False  # it works on rows that nobody wants any more
                 self._receive()
             self._send(("finish",))
             self._receive()
@@ -82,19 +94,17 @@ class SQLiteSession:
 
     def _send(self, message: tuple[Any, ...]) -> None:
         data = marshal.dumps(message, 2)
-        assert self._process.stdin is not None
         try:
-            self._process.stdin.write(len(data).to_bytes(4, "big") + data)
-            self._process.stdin.flush()
+            _write(self._process.stdin, len(data).to_bytes(4, "big") + data)
         except (OSError, ValueError):
             raise _ended() from None
 
     def _receive(self) -> Any:
-        assert self._process.stdout is not None
         try:
-            head = self._process.stdout.read(4)
-            data = self._process.stdout.read(int.from_bytes(head, "big"))
-            kind, content = marshal.loads(data)  # noqa: S302  # from our own process
+            while not self._has_answer():  # not one long wait, in which Ctrl-C may go unheard
+                pass
+            length = int.from_bytes(_read(self._process.stdout, 4), "big")
+            kind, content = marshal.loads(_read(self._process.stdout, length))  # noqa: S302  # our own process
         except (OSError, EOFError, ValueError):
             raise _ended() from None
         if kind == "error":
@@ -105,6 +115,33 @@ class SQLiteSession:
                 )
             raise sqlite3.OperationalError(content)
         return content
+
+    def _has_answer(self, *, unknown: bool = True) -> bool:
+        """Whether there is something to read within a moment; `unknown`: said where nobody can tell."""
+        assert self._process.stdout is not None
+        try:
+            return bool(select.select([self._process.stdout], [], [], _PATIENCE)[0])
+        except (OSError, ValueError):  # Windows cannot tell of a pipe
+            return unknown
+
+
+def _write(pipe: IO[bytes] | None, data: bytes) -> None:
+    assert pipe is not None
+    rest = memoryview(data)
+    while rest:
+        rest = rest[pipe.write(rest) :]
+
+
+def _read(pipe: IO[bytes] | None, length: int) -> bytes:
+    assert pipe is not None
+    pieces = []
+    while length:
+        piece = pipe.read(min(length, _PIECE))
+        if not piece:
+            raise EOFError
+        pieces.append(piece)
+        length -= len(piece)
+    return b"".join(pieces)
 
 
 def _ended() -> DatabaseUnreachable:

@@ -9,6 +9,7 @@ Frames on standard input and output: 4 bytes of length, then marshalled data.
 
 import marshal
 import operator
+import os
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -19,6 +20,7 @@ HEAP_BYTES = 256 * 1024 * 1024
 VALUE_BYTES = 1_000_000
 BATCH_BYTES = 4_000_000
 PROBED_ROWS = 10
+STEPS_BETWEEN_LOOKS = 1_000_000
 
 _LIMITS = (
     (sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES),
@@ -41,6 +43,9 @@ def connect(path: str) -> sqlite3.Connection:
     connection.execute("PRAGMA query_only = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute(f"PRAGMA hard_heap_limit = {HEAP_BYTES}")
+    parent = os.getppid()
+    # Nobody is left to stop a query whose asker was killed.
+    connection.set_progress_handler(lambda: os.getppid() != parent, STEPS_BETWEEN_LOOKS)
     return connection
 
 
