@@ -26,12 +26,11 @@ from ledgerline.ingest.partitions import Job, KnownRows, Result, run_partition
 from ledgerline.ingest.scope import Wanted
 from ledgerline.ingest.undo import Undone, undo
 from ledgerline.ingest.unmerge import Unmerged, unmerge
-from ledgerline.settings import DatabaseSettings, Settings, load_settings
-from ledgerline.sources import Partition
 from ledgerline.operations.keys import Keys
 from ledgerline.operations.query import Queries
 from ledgerline.operations.results import QueryLimits
-from ledgerline.settings import DatabaseSettings, Environment, Settings
+from ledgerline.settings import DatabaseSettings, Environment, Settings, load_settings
+from ledgerline.sources import Partition
 from ledgerline.sources.invoice import SYSTEM, InvoiceSource
 from ledgerline.url import Engine
 

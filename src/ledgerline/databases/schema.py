@@ -86,7 +86,8 @@ def _table(name: str, *items: sa.schema.SchemaItem, info: dict[Any, Any] | None 
 
 owners = _table(
     "owners",
-    sa.Column("id", BigInt, primary_key=True),
+    # Given out in order of the names, so that a run which is killed and done again gives the same.
+    sa.Column("id", BigInt, primary_key=True, autoincrement=False),
     sa.Column("name", NAME, nullable=False),
     sa.Column("is_active", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.UniqueConstraint("name"),

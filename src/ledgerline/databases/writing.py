@@ -167,7 +167,10 @@ class _Writing:
         )
         names = sa.union(*named).subquery("names")
         unknown = sa.select(names.c.name).where(~sa.exists().where(owners.c.name == names.c.name))
-        self._do(owners.insert().from_select(["name"], unknown.order_by(names.c.name)))
+        highest = sa.select(sa.func.coalesce(sa.func.max(owners.c.id), 0)).scalar_subquery()
+        number = sa.func.row_number().over(order_by=names.c.name)
+        rows = unknown.with_only_columns(highest + number, names.c.name)
+        self._do(owners.insert().from_select(["id", "name"], rows))
 
     # -- contacts ----------------------------------------------------------------------------------
 

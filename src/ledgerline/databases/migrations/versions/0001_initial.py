@@ -125,7 +125,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "owners",
-        sa.Column("id", BigInt, nullable=False),
+        sa.Column("id", BigInt, autoincrement=False, nullable=False),
         sa.Column("name", NAME, nullable=False),
         sa.Column("is_active", sa.Boolean, nullable=False, server_default=sa.true()),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_owners")),
