@@ -8,12 +8,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 from pathlib import Path
 from types import TracebackType
 
+import psutil
 import psycopg
 
 _UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
@@ -98,8 +100,12 @@ class PostgresServer:
     def kill(self) -> None:
         """As a crash: SIGKILL to the postmaster and its backends."""
         pid = int((self.data / "postmaster.pid").read_text().split()[0])
-        subprocess.run(["pkill", "-KILL", "-P", str(pid)], check=False)
-        os.kill(pid, 9)
+        os.kill(pid, signal.SIGSTOP)  # or it would start new processes for those that die
+        children = psutil.Process(pid).children(recursive=True)
+        for process in (*children, psutil.Process(pid)):
+            process.kill()
+        psutil.wait_procs(children, timeout=10)
+        (self.data / "postmaster.pid").unlink()  # where nobody reaps the dead, the next would think it alive
 
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"

@@ -217,6 +217,15 @@ def finish(connection: sa.Connection, run_id: int, status: str, **values: Any) -
     )
 
 
+def stop(connection: sa.Connection, run_id: int, status: str, **values: Any) -> bool:
+    """Note that a run ended before it was through; False where it is through: what failed came after."""
+    stopped = ingestion_runs.update().where(
+        ingestion_runs.c.id == run_id, ingestion_runs.c.status.in_(RUNNING)
+    )
+    ended = connection.execute(stopped.values(status=status, finished_at=utc_now(), **values))
+    return ended.rowcount == 1
+
+
 def latest(main: Database, limit: int = 20) -> list[Run]:
     query = sa.select(ingestion_runs).order_by(ingestion_runs.c.id.desc()).limit(limit)
     with main.connect() as connection:

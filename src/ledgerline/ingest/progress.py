@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from ledgerline.databases import runs
 from ledgerline.databases.database import Database
-from ledgerline.errors import Cancelled
+from ledgerline.errors import Cancelled, DatabaseError
 
 _BEAT_SECONDS = 2.0
 
@@ -71,7 +71,8 @@ class Progress:
 
     def _beat_until(self, stop: threading.Event) -> None:
         while not stop.wait(_BEAT_SECONDS):
-            self._beat()
+            with suppress(DatabaseError):  # the run itself will find out, and say so
+                self._beat()
 
     def _beat(self) -> None:
         stage, done, total, rows = self._now

@@ -10,6 +10,7 @@ write      one transaction: everything, or nothing
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -49,6 +50,7 @@ PARTITION_ROWS = 40_000
 _SAMPLES_KEPT = 20
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,9 +269,7 @@ def _stop(
 ) -> None:
     with suppress(DatabaseError), main.begin() as connection:  # what is raised next is why it cannot be noted
         job.lease.check(connection)
-        if not resumable:
-            staging.drop(connection, Staging(job.run_id, job.system))
-        runs.finish(
+        stopped = runs.stop(
             connection,
             job.run_id,
             status,
@@ -278,6 +278,8 @@ def _stop(
             error_detail=error.detail,
             error_hint=error.hint,
         )
+        if stopped and not resumable:
+            staging.drop(connection, Staging(job.run_id, job.system))
 
 
 # -- partitions ----------------------------------------------------------------------------------------
@@ -444,9 +446,18 @@ def _write(
         )
         counts = _end(job, connection, written)
         staging.drop(connection, tables)
-    with main.connect() as connection:
-        main.server.analyze(connection, writing.TABLES if job.first_load else ())
+    if job.first_load:
+        _analyze(main)
     return counts
+
+
+def _analyze(main: Database) -> None:
+    """Tell the server of the new rows; it would find out by itself, and the run is through in any case."""
+    try:
+        with main.connect() as connection:
+            main.server.analyze(connection, writing.TABLES)
+    except DatabaseError as error:
+        _log.warning("The tables could not be analysed: %s", error.detail)
 
 
 def _finish(job: Job, main: Database) -> dict[str, int]:
