@@ -6,11 +6,12 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-header pyproject.toml requirements/build.in
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lock lock-check bench clean
+.PHONY: help setup demo test crash check format lock lock-check bench clean
 
 help:
 	@echo "make demo    ingest a sample invoice database into an embedded main database, and show the report"
 	@echo "make test    run the test suite (installs PostgreSQL into .venv; no server to set up)"
+	@echo "make crash   kill runs, many more times than make test does"
 	@echo "make check   lint, types, import contracts, lock files"
 	@echo "make bench   measure, as ratios to PostgreSQL's own COPY and to SQLite's INSERT ... SELECT"
 	@echo "make setup   install only"
@@ -40,6 +41,9 @@ demo: $(VENV)/.app
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2
+
+crash: $(VENV)/.dev
+	LEDGERLINE_CRASH_KILLS=150 $(BIN)/python -m pytest -n 2 tests/crash
 
 check: $(VENV)/.dev lock-check
 	$(BIN)/ruff check src tests bench

@@ -31,7 +31,7 @@ from tests.house import Installation, Watcher
 from tests.postgres import PostgresServer
 
 KILLS = int(
-    os.environ.get("LEDGERLINE_CRASH_KILLS", "12")
+    os.environ.get("LEDGERLINE_CRASH_KILLS", "10")
 )  # of each scenario on each engine, and a third more
 _ROWS, _PARTITION_ROWS, _SEED = 600, 120, 5
 
