@@ -11,6 +11,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -29,7 +30,7 @@ from ledgerline.ingest.scope import Wanted
 from ledgerline.ingest.undo import Undone
 from ledgerline.settings import load_settings
 from ledgerline.sources.invoice import InvoiceSource
-from ledgerline.url import Engine
+from ledgerline.url import Engine, parse_any
 from tests.postgres import PostgresServer
 
 Row: TypeAlias = Mapping[str, Any]
@@ -330,7 +331,6 @@ def _new_databases(engine: str, folder: Path, postgres: PostgresServer | None) -
 
 
 def _new_sqlserver_database(name: str) -> str:
-    from ledgerline.url import parse_any
 
     server = Database(parse_any(SQLSERVER_URL))
     try:
@@ -339,7 +339,7 @@ def _new_sqlserver_database(name: str) -> str:
             connection.exec_driver_sql(f"CREATE DATABASE [{name}]")
     finally:
         server.close()
-    return f"{SQLSERVER_URL.rstrip(';')};database={name}"
+    return replace(parse_any(SQLSERVER_URL), database=name).render(mask=False)
 
 
 # -- the account, worked out again ---------------------------------------------------------------------

@@ -150,7 +150,7 @@ def test_a_time_is_compared_to_seven_digits(sqlserver: Server) -> None:
 
 
 def test_the_clock_of_sql_server(sqlserver: Server) -> None:
-    sql = parsed(sqlserver.clock(), sqlserver)
+    sql = parsed(sqlserver.clock(versions=True), sqlserver)
     assert "MIN_ACTIVE_ROWVERSION()" in sql
     assert "Updateability" in sql  # on a copy that is only read, it would tell of the copy
 

@@ -125,7 +125,10 @@ class Database:
                 for index in inspector.get_indexes(name, schema=schema)
                 if not any("where" in option for option in index.get("dialect_options", {}))
             ]
-            unique = inspector.get_unique_constraints(name, schema=schema)
+            try:
+                unique = inspector.get_unique_constraints(name, schema=schema)
+            except NotImplementedError:  # SQL Server: they are among the indexes
+                unique = []
         return [
             *([(tuple(key), True)] if key else []),
             *found,

@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from ledgerline.contacts.model import RAW
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines import ChangeKind, Server
-from ledgerline.errors import ColumnMissing, TableMissing
+from ledgerline.errors import ColumnMissing, DatabaseError, TableMissing
 from ledgerline.settings import InvoiceTable, TableName
 from ledgerline.sources import Key, Partition, Reading
 from ledgerline.sources.changes import Described, Tracked, tracked
@@ -167,7 +167,17 @@ class InvoiceSource:
         return {table: column for table, column in both.items() if column is not None}
 
     def _clock(self) -> Clock:
-        return Clock.of(self._texts(self._database.server.clock()).row(0, named=True))
+        server = self._database.server
+        versions = any(column.kind is ChangeKind.VERSION for column in self._columns().values())
+        try:
+            told = self._texts(server.clock(versions=versions))
+        except DatabaseError as error:
+            if not versions or error.retryable:
+                raise
+            told = self._texts(
+                server.clock()
+            )  # who may still commit one, it does not say
+        return Clock.of(told.row(0, named=True))
 
     def _settled(self, first: Clock, patience: float) -> Clock:
         """The clock when all has ended that was open at first, or as it is after some seconds."""

@@ -81,12 +81,13 @@ class Server(Protocol):
     def change_kind(self, column: sa.ColumnElement[Any]) -> ChangeKind | None:
         """How this column can tell that a row was changed; None: it cannot."""
 
-    def clock(self) -> sa.Select[Any]:
+    def clock(self, *, versions: bool = False) -> sa.Select[Any]:
         """One row of text: what time it is on the server, and who may still commit something older.
 
         utc      its time, ISO 8601
         local    the same in the server's own time zone
-        version  the counter below which every change is committed; null: there is none, or it cannot be told
+        version  the counter below which every change is committed; null: there is none, or it cannot be told,
+                 or nobody asked for it (`versions`)
         open     names of the transactions that are open, with blanks between them; null: it does not tell
         """
 

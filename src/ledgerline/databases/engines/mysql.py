@@ -283,7 +283,7 @@ class MySQL:
     def change_kind(self, column: sa.ColumnElement[Any]) -> ChangeKind | None:
         return time_kind(column)
 
-    def clock(self) -> sa.Select[Any]:
+    def clock(self, *, versions: bool = False) -> sa.Select[Any]:  # noqa: ARG002
         now = "UTC_TIMESTAMP(6)"
         local = f"CONVERT_TZ({now}, '+00:00', @@GLOBAL.time_zone)"  # null where the zone is not installed
         given = {

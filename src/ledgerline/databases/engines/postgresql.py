@@ -201,7 +201,7 @@ class PostgreSQL:
     def change_kind(self, column: sa.ColumnElement[Any]) -> ChangeKind | None:
         return time_kind(column)
 
-    def clock(self) -> sa.Select[Any]:
+    def clock(self, *, versions: bool = False) -> sa.Select[Any]:  # noqa: ARG002
         given = {
             "utc": "CAST(timezone('UTC', clock_timestamp()) AS text)",
             "local": f"CAST({_LOCAL} AS text)",

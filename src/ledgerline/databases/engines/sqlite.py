@@ -188,7 +188,7 @@ class SQLite:
     def change_kind(self, column: sa.ColumnElement[Any]) -> ChangeKind | None:
         return ChangeKind.TIME if isinstance(column.type, sa.String) else time_kind(column)
 
-    def clock(self) -> sa.Select[Any]:
+    def clock(self, *, versions: bool = False) -> sa.Select[Any]:  # noqa: ARG002
         now = [sa.func.strftime("%Y-%m-%d %H:%M:%f", "now", *zone) for zone in ((), ("localtime",))]
         unknown = sa.literal(None, sa.String)
         return sa.select(

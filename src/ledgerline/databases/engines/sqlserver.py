@@ -383,8 +383,9 @@ class SQLServer:
         # `timestamp` is the old name of rowversion, and no time.
         return ChangeKind.VERSION if isinstance(column.type, mssql.TIMESTAMP) else time_kind(column)
 
-    def clock(self) -> sa.Select[Any]:
-        return texts(_CLOCK)
+    def clock(self, *, versions: bool = False) -> sa.Select[Any]:
+        # Not every server that speaks T-SQL has such a counter.
+        return texts(_CLOCK if versions else {**_CLOCK, "version": "CAST(NULL AS varchar(18))"})
 
     def instant(self, column: sa.ColumnElement[Any], moment: datetime) -> sa.ColumnElement[Any]:  # noqa: ARG002
         # To all seven digits; beside a datetimeoffset it is taken as UTC.
