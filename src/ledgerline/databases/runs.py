@@ -170,7 +170,7 @@ def release(main: Database, lease: Lease) -> None:
         connection.execute(
             leases.update()
             .where(leases.c.name == lease.name, leases.c.token == lease.token)
-            .values(holder=None, run_id=None)
+            .values(holder=sa.null(), run_id=sa.null())
         )
 
 
@@ -191,7 +191,7 @@ def unfinished_in(connection: sa.Connection, system: str, kind: str) -> list[Run
 
 def go_on(connection: sa.Connection, run_id: int) -> None:
     """Note that a run which was left is at work again."""
-    values = dict.fromkeys(("finished_at", "error_code", "error_detail", "error_hint"))
+    values = dict.fromkeys(("finished_at", "error_code", "error_detail", "error_hint"), sa.null())
     at_work = ingestion_runs.update().where(ingestion_runs.c.id == run_id)
     connection.execute(at_work.values(status="running", resumable=False, **values))
 

@@ -32,7 +32,7 @@ def take_back(connection: sa.Connection, system: str, root: int, by: int) -> Non
     connection.execute(rejects.update().where(mine, rejects.c.run_id == root).values(resolved_run=by))
     settled = (rejects.c.source_system == system) & (rejects.c.resolved_run == root)
     reopened = rejects.update().where(settled, _nothing_newer(root))
-    connection.execute(reopened.values(resolved_run=None, reopened_from=root))
+    connection.execute(reopened.values(resolved_run=sa.null(), reopened_from=root))
     _mark_suggestions(connection, root, "OPEN", UNDONE)
 
 
@@ -40,9 +40,9 @@ def bring_again(connection: sa.Connection, system: str, root: int, undo: int) ->
     """Do what the ingestion did to rejects once more, where the run `undo` had taken it back."""
     reopened = (rejects.c.source_system == system) & (rejects.c.reopened_from == root)
     settled = rejects.update().where(reopened, rejects.c.resolved_run.is_(None))
-    connection.execute(settled.values(resolved_run=root, reopened_from=None))
+    connection.execute(settled.values(resolved_run=root, reopened_from=sa.null()))
     closed = (rejects.c.source_system == system) & (rejects.c.resolved_run == undo)
-    connection.execute(rejects.update().where(closed, _nothing_newer(undo)).values(resolved_run=None))
+    connection.execute(rejects.update().where(closed, _nothing_newer(undo)).values(resolved_run=sa.null()))
     _mark_suggestions(connection, root, UNDONE, "OPEN")
 
 
@@ -101,7 +101,7 @@ def lift_splits(connection: sa.Connection, run_id: int, by: int) -> None:
 
 def restore_splits(connection: sa.Connection, run_id: int, undo: int) -> None:
     mine = (split_pairs.c.run_id == run_id) & (split_pairs.c.lifted_run == undo)
-    connection.execute(split_pairs.update().where(mine).values(lifted_run=None))
+    connection.execute(split_pairs.update().where(mine).values(lifted_run=sa.null()))
 
 
 # -- pauses --------------------------------------------------------------------------------------------

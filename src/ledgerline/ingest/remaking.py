@@ -67,7 +67,7 @@ def _revive(hand: Hand, ids: sa.Select[Any]) -> None:
         .where(
             contacts.c.id.in_(ids), contacts.c.id.in_(owners_of_records), contacts.c.merged_into.is_not(None)
         )
-        .values(merged_into=None, updated_run=hand.job.run_id)
+        .values(merged_into=sa.null(), updated_run=hand.job.run_id)
     )
 
 

@@ -17,7 +17,7 @@ from ledgerline.ingest.remaking import Hand, remake
 from ledgerline.ingest.undo import job_of, leased, open_run
 
 _KEY = ("source_system", "record_key", "source_record_id")
-_NO_MATCH: Mapping[str, None] = {"match_rule": None, "match_partner": None, "match_score": None}
+_NO_MATCH = dict.fromkeys(("match_rule", "match_partner", "match_score"), sa.null())
 
 
 @dataclass(frozen=True, slots=True)
