@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from bench.accuracy import Agreement, email_agreement, merge_score, phone_agreement
 from bench.floor import copy_through, insert_select, settle_disk
-from bench.measure import Cost, run_measured
+from bench.measure import Cost, run_killed, run_measured
 from bench.workspace import Workspace, remove_sqlite, sqlite_url
 
 MERGED_ROWS: Final = 100_000
@@ -50,6 +50,9 @@ FIGURES: Final = (
     Figure("changed", "changed", "  1 % changed, full rescan", "× floor", 4.5, 2.5),
     Figure("idle", "idle", "  nothing changed, by the update time", "× floor", 0.2),
     Figure("incremental", "incremental", "  1 % changed, by the update time", "× floor", 1.0),
+    Figure("resume", "resume", "  killed half-way, then finished", "× a whole run", 0.65),
+    Figure("undo", "undo", "  undo of the first load", "× floor"),
+    Figure("undo_changed", "undo", "  undo of a run in which 1 % changed", "× floor"),
     Figure("sqlite", "sqlite", "SQLite → SQLite, first load", "× INSERT … SELECT", 16, 9),
     Figure("cleaning", "cleaning", "Cleaning, two cores ÷ row by row on one", "×", 10, 18, higher=True),
     Figure("matching", "matching", "Matching alone", "× floor", 2, 1),
@@ -205,6 +208,45 @@ class Bench:
             pairs.append(self._pair("changed", number, floor, result))
         self._work.drop("source", "main")
         return [_ratio("changed", pairs)]
+
+    def _resume(self) -> list[Measured]:
+        sample = self._work.postgres_sample(self._rows)
+        whole = statistics.median(pair.run.wall for pair in self.loads)
+        shares = []
+        for number in range(self._pairs):
+            self._server.create_database("main")
+            self._main_is_loaded = False
+            run_killed(
+                "bench.ingest_once", self._server.url("main"), self._server.url(sample), after=whole / 2
+            )
+            result = self._ingest("main", sample)
+            _expect(result, updated=0, unchanged=0)
+            shares.append(result["wall"] / whole)
+            self._tell(f"resume {number + 1}/{self._pairs}: {result['wall']:.2f} s, {shares[-1]:.2f} ×")
+        note = f"of {whole:.1f} s"
+        return [Measured("resume", statistics.median(shares), note, details={"shares": shares})]
+
+    def _undo(self) -> list[Measured]:
+        self._work.clone(self._loaded_sample(), "source")
+        self._main_is_loaded = False
+        self._ingest("main", "source")  # another database, so everything is read; not counted
+        firsts, changes = [], []
+        for number in range(self._pairs):
+            self._server.execute("source", _CHANGE.format(table=self._work.table, number=number))
+            self._server.settle("source")
+            self._ingest("main", "source", "--resume")
+            changes.append(self._pair("undo_changed", number, self._copy_floor("source"), self._undone()))
+        for number in range(self._pairs):
+            self._ingest_fresh("source")
+            firsts.append(self._pair("undo", number, self._copy_floor("source"), self._undone()))
+        self._work.drop("source", "main")
+        return [_ratio("undo", firsts), _ratio("undo_changed", changes)]
+
+    def _undone(self) -> dict[str, Any]:
+        self._server.settle("main")
+        return run_measured(
+            "bench.undo_once", self._server.url("main"), "--server", str(self._server.process.pid)
+        )
 
     def _loaded_sample(self) -> str:
         """The sample, which the database `main` then holds."""

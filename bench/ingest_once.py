@@ -47,13 +47,14 @@ def main() -> None:
         "--server", type=int, help="process id of the database server, to count its CPU-seconds"
     )
     parser.add_argument("--full", action="store_true", help="read everything, not only what changed")
+    parser.add_argument("--resume", action="store_true", help="also where an undo paused the source")
     given = parser.parse_args()
     environ = {"DATABASE_URL": given.main, "INVOICE_DATABASE_URL": given.invoice}
     app = App(load_settings(environ, folder=Path(__file__).parent))  # where there is no .env
     app.migrate()
     clock = StageClock(None if given.server is None else psutil.Process(given.server))
     clock.begin("open")
-    run = app.ingest(clock, Cancel(), full=given.full)
+    run = app.ingest(clock, Cancel(), full=given.full, resume=given.resume)
     clock.begin("end")
     app.close()
     print(

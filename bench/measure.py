@@ -21,6 +21,7 @@ import psutil
 ROOT = Path(__file__).parent.parent
 MEGABYTE = 1_000_000
 
+_START_SECONDS = 2.0  # until the interpreter has started and the tables are made
 _SAMPLED_EVERY = 0.05  # seconds
 _CHILDREN_EVERY = 20  # samples: looking for new children reads all processes of the machine
 
@@ -97,6 +98,21 @@ def run_measured(module: str, *arguments: str) -> dict[str, Any]:
     result: dict[str, Any] = json.loads(output)
     peak = max(sampler.peak, result.pop("own_peak", 0))
     return {**result, "peak_mb": round(peak / MEGABYTE, 1)}
+
+
+def run_killed(module: str, *arguments: str, after: float) -> None:
+    """Run `python -m module`, and kill it so many seconds after it has started to work.
+
+    Raises RuntimeError when it ended before.
+    """
+    command = [sys.executable, "-m", module, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=ROOT) as process:
+        try:
+            process.wait(after + _START_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        else:
+            raise RuntimeError(f"{' '.join(command)} ended before it was to be killed.")
 
 
 class _PeakMemory(threading.Thread):
