@@ -15,6 +15,7 @@ from ledgerline.errors import LedgerlineError
 from ledgerline.ingest.history import Change, Field, History
 from ledgerline.ingest.undo import Undone
 from ledgerline.ingest.unmerge import Unmerged
+from ledgerline.operations.doctor_findings import Check, Diagnosis
 from ledgerline.operations.keys import Key
 
 
@@ -211,6 +212,23 @@ def key_document(key: Key | StoredKey) -> dict[str, Any]:
     }
     if isinstance(key, StoredKey):
         document |= {"createdAt": timestamp(key.created_at), "revokedAt": timestamp(key.revoked_at)}
+    return document
+
+
+def diagnosis_document(diagnosis: Diagnosis) -> dict[str, Any]:
+    """`remedy` has a step a line."""
+    document: dict[str, Any] = {"connected": diagnosis.connected, "latencyMs": diagnosis.latency_ms}
+    if diagnosis.code is not None:
+        document["code"] = diagnosis.code.value
+    return {**document, "checks": [_check_document(check) for check in diagnosis.checks]}
+
+
+def _check_document(check: Check) -> dict[str, Any]:
+    document: dict[str, Any] = {"layer": check.layer.value, "ok": check.ok, "detail": check.detail}
+    if check.code is not None:
+        document["code"] = check.code.value
+    if check.remedy:
+        document["remedy"] = "\n".join(check.remedy)
     return document
 
 
