@@ -17,6 +17,7 @@ from ledgerline.ingest.undo import Undone
 from ledgerline.ingest.unmerge import Unmerged
 from ledgerline.operations.doctor_findings import Check, Diagnosis
 from ledgerline.operations.keys import Key
+from ledgerline.operations.status import DatabaseStatus
 
 
 def timestamp(moment: datetime | None) -> str | None:
@@ -232,5 +233,23 @@ def _check_document(check: Check) -> dict[str, Any]:
     return document
 
 
+def status_document(status: DatabaseStatus) -> dict[str, Any]:
+    """`estimated` and `errors` are there when they name a table; `error` when it is not connected."""
+    document: dict[str, Any] = {
+        "connected": status.connected,
+        "tables": list(status.tables),
+        "recordCounts": dict(status.counts),
+    }
+    if status.estimated:
+        document["estimated"] = list(status.estimated)
+    if status.errors:
+        document["errors"] = {name: _told(error) for name, error in status.errors.items()}
+    return document if status.fault is None else {**document, **error_document(status.fault)}
+
+
 def error_document(error: LedgerlineError) -> dict[str, Any]:
-    return {"error": {"code": error.code, "detail": error.detail, "hint": error.hint}}
+    return {"error": _told(error)}
+
+
+def _told(error: LedgerlineError) -> dict[str, str]:
+    return {"code": error.code, "detail": error.detail, "hint": error.hint}

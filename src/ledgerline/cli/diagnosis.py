@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.padding import Padding
+from rich.table import Table
 
 from ledgerline.cli import show
-from ledgerline.documents import diagnosis_document
+from ledgerline.databases.runs import Run
+from ledgerline.documents import diagnosis_document, status_document
 from ledgerline.errors import SettingsError
 from ledgerline.operations.doctor import diagnose
 from ledgerline.operations.doctor_faults import Fault, Layer
 from ledgerline.operations.doctor_findings import Check, Diagnosis
+from ledgerline.operations.status import Activity, DatabaseStatus, activity
+from ledgerline.operations.status import status as look_at
 from ledgerline.settings import load_settings
+from ledgerline.url import DatabaseUrl
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 
@@ -28,6 +33,7 @@ class Which(StrEnum):
 
 def register(app: typer.Typer) -> None:
     app.command("doctor")(doctor)
+    app.command("status")(status)
 
 
 def doctor(
@@ -73,3 +79,74 @@ def _print(name: str, diagnosis: Diagnosis) -> None:
         for step in check.remedy:
             show.out.print(Padding(f"[bold]→[/] {escape(step)}", (0, 0, 0, 15), expand=False))
     show.out.print()
+
+
+def status(json: Json = False) -> None:
+    """What is in both databases: tables, how many rows, the last runs."""
+    settings = load_settings()
+    found = look_at(settings)
+    if json:
+        show.print_json({name: status_document(each) for name, each in found.items()})
+    else:
+        show.notices(settings.notices)
+        _print_status("main", settings.main.url, found["main"])
+        _print_status("invoice", settings.invoice.url, found["invoice"])
+        if found["main"].connected:
+            _print_activity(activity(settings))
+    raise typer.Exit(max(0 if each.fault is None else 3 for each in found.values()))
+
+
+def _print_status(name: str, url: DatabaseUrl, status: DatabaseStatus) -> None:
+    mark = "[green]✓[/]" if status.connected else "[red]✗[/]"
+    show.out.print(f"{mark} [bold]{name}[/]  {escape(url.render())}")
+    if status.fault is not None:
+        show.out.print(f"  {escape(status.fault.detail)}")
+        show.out.print("  [bold]→[/] Find out why: ledgerline doctor\n")
+        return
+    table = Table(box=None, padding=(0, 2), show_header=False)
+    table.add_column(justify="right", min_width=10)
+    table.add_column()
+    for name_of_table, count in status.counts.items():
+        if count is None:
+            table.add_row(
+                "[red]–[/]", f"{name_of_table}  [red]{escape(status.errors[name_of_table].detail)}[/]"
+            )
+        else:
+            about = "[dim]about[/] " if name_of_table in status.estimated else ""
+            table.add_row(f"{about}{count:,}", escape(name_of_table))
+    show.out.print(table)
+    further = [each for each in status.tables if each not in status.counts]
+    if further:
+        show.out.print(f"  [dim]{_further(further)}[/]")
+    show.out.print()
+
+
+def _further(names: Sequence[str], shown: int = 4) -> str:
+    listed = ", ".join(escape(name) for name in names[:shown])
+    return f"further tables: {listed}" + (f" and {len(names) - shown} more" if len(names) > shown else "")
+
+
+def _print_activity(activity: Activity) -> None:
+    if activity.revision == activity.newest:
+        show.out.print(f"Revision {activity.revision} of the main database's tables, the newest.")
+    else:
+        at = activity.revision or "none"
+        show.out.print(
+            f"[yellow]Revision {at} of the main database's tables; the newest is {activity.newest}.[/]"
+        )
+        show.out.print("  [bold]→[/] Run: ledgerline migrate")
+    table = Table("source", "last run", "ended (UTC)", "last success", box=None, padding=(0, 2))
+    for source in activity.sources:
+        last, success = source.last, source.last_success
+        colour = {"succeeded": "green", "failed": "red"}.get(last.status, "yellow")
+        table.add_row(
+            source.system,
+            f"run {last.id} [{colour}]{last.status}[/]",
+            _when(last),
+            "never" if success is None else f"run {success.id}, {_when(success)}",
+        )
+    show.out.print(table if activity.sources else "No run so far.")
+
+
+def _when(run: Run) -> str:
+    return f"{run.finished_at:%Y-%m-%d %H:%M}" if run.finished_at else "–"
