@@ -15,6 +15,7 @@ from ledgerline.errors import LedgerlineError
 from ledgerline.ingest.history import Change, Field, History
 from ledgerline.ingest.undo import Undone
 from ledgerline.ingest.unmerge import Unmerged
+from ledgerline.operations.doctor_faults import in_our_words
 from ledgerline.operations.doctor_findings import Check, Diagnosis
 from ledgerline.operations.keys import Key
 from ledgerline.operations.status import DatabaseStatus
@@ -235,6 +236,10 @@ def _check_document(check: Check) -> dict[str, Any]:
 
 def status_document(status: DatabaseStatus) -> dict[str, Any]:
     """`estimated` and `errors` are there when they name a table; `error` when it is not connected."""
+
+    def told(error: LedgerlineError) -> dict[str, str]:
+        return {"code": error.code, "detail": in_our_words(error), "hint": error.hint}
+
     document: dict[str, Any] = {
         "connected": status.connected,
         "tables": list(status.tables),
@@ -243,13 +248,9 @@ def status_document(status: DatabaseStatus) -> dict[str, Any]:
     if status.estimated:
         document["estimated"] = list(status.estimated)
     if status.errors:
-        document["errors"] = {name: _told(error) for name, error in status.errors.items()}
-    return document if status.fault is None else {**document, **error_document(status.fault)}
+        document["errors"] = {name: told(error) for name, error in status.errors.items()}
+    return document if status.fault is None else {**document, "error": told(status.fault)}
 
 
 def error_document(error: LedgerlineError) -> dict[str, Any]:
-    return {"error": _told(error)}
-
-
-def _told(error: LedgerlineError) -> dict[str, str]:
-    return {"code": error.code, "detail": error.detail, "hint": error.hint}
+    return {"error": {"code": error.code, "detail": error.detail, "hint": error.hint}}

@@ -8,6 +8,7 @@ either database, and no file is made.
 
 from __future__ import annotations
 
+import logging
 import os
 import statistics
 import threading
@@ -20,15 +21,17 @@ from typing import Final
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines import Limits, server_for
 from ledgerline.databases.migrate import newest_revision, revision
-from ledgerline.errors import LedgerlineError
+from ledgerline.errors import DatabaseError, LedgerlineError
 from ledgerline.operations import doctor_network as network
-from ledgerline.operations.doctor_faults import Fault, Layer, connecting_fault, fault_of
+from ledgerline.operations.doctor_faults import Fault, Layer, connecting_fault, fault_of, in_our_words
 from ledgerline.operations.doctor_findings import Check, Diagnosis
 from ledgerline.operations.doctor_remedies import remedy
 from ledgerline.operations.doctor_rights import missing_rights, wire
 from ledgerline.operations.doctor_table import TableExamination
 from ledgerline.settings import DatabaseSettings, Settings, describe
 from ledgerline.url import DatabaseUrl, Engine
+
+_log = logging.getLogger(__name__)
 
 LONGEST_SECONDS: Final = 13.0
 _CONNECT_SECONDS: Final = 4
@@ -82,7 +85,7 @@ class _Examination:
         try:
             self.checks += look()
         except LedgerlineError as error:
-            self.checks.append(self._failed(layer, fault_of(error), error.detail, error.hint))
+            self.checks.append(self._failed(layer, fault_of(error), self._told(error), error.hint))
 
     def diagnosis(self) -> Diagnosis:
         checks = list(self.checks)
@@ -259,7 +262,12 @@ class _Examination:
         if layer in _UNDER_ALL_SERVERS:
             self._wire = "The server answers."
             yield from self._passed(_UNDER_ALL_SERVERS[: _UNDER_ALL_SERVERS.index(layer)])
-        yield self._failed(layer, fault, self._explained(fault, error.detail), error.hint)
+        yield self._failed(layer, fault, self._explained(fault, self._told(error)), error.hint)
+
+    def _told(self, error: LedgerlineError) -> str:
+        if type(error) is DatabaseError:  # who looks after the service may know what it means
+            _log.warning("%s said: %s", self.url.engine.product, error.detail)
+        return in_our_words(error)
 
     def _passed(self, layers: Sequence[Layer]) -> Iterator[Check]:
         embedded = self.url.engine is Engine.SQLITE
@@ -281,6 +289,8 @@ class _Examination:
     def _explained(self, fault: Fault, otherwise: str) -> str:
         seconds = self.url.connect_timeout or _CONNECT_SECONDS
         details: Mapping[Fault, str] = {
+            Fault.CANNOT_CONNECT: f"{self._place} takes connections, but broke off when it was spoken to.",
+            Fault.TOO_MANY_CONNECTIONS: f"{self._place} has no connection left to give.",
             Fault.TIMEOUT: f"{self._place} takes connections, but did not answer within {seconds} s.",
             Fault.CERTIFICATE_UNTRUSTED: f"The certificate of {self._place} is not trusted here.",
             Fault.ENCRYPTION_UNAVAILABLE: f"{self._place} does not encrypt, and encryption is asked for.",

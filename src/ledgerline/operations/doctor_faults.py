@@ -14,6 +14,7 @@ from typing import Final
 from ledgerline.errors import (
     ColumnMissing,
     ConnectionStringError,
+    DatabaseError,
     DatabaseMissing,
     DatabaseUnreachable,
     DriverMissing,
@@ -66,7 +67,7 @@ class Fault(StrEnum):
     MIGRATION_NEEDED = "migration_needed"
     INDEX_MISSING = "index_missing"
     TRANSIENT_FAULT = TransientFault.code
-    DATABASE_ERROR = "database_error"
+    DATABASE_ERROR = DatabaseError.code
 
 
 EXIT_CODES: Final[Mapping[Fault, int]] = {
@@ -153,6 +154,25 @@ def fault_of(error: LedgerlineError) -> Fault:
         if pattern.search(words):
             return fault
     return Fault(error.code) if error.code in set(Fault) else Fault.DATABASE_ERROR
+
+
+_OUR_WORDS: Final[tuple[tuple[type[LedgerlineError], str], ...]] = (
+    (DatabaseUnreachable, "It cannot be reached."),
+    (LoginRefused, "It refused the login."),
+    (DatabaseMissing, "There is no such database, or the login may not open it."),
+    (PermissionDenied, "The login is not allowed to do that."),
+    (TableMissing, "The table is not there, or may not be seen."),
+    (ColumnMissing, "A column is not there."),
+    (TransientFault, "It took too long, or waited for a lock that somebody else holds."),
+    (DatabaseError, "It failed, for a reason that its log tells."),
+)
+
+
+def in_our_words(error: LedgerlineError) -> str:
+    """What happened, without what a driver or server said: that may be anything, and is for the log alone."""
+    if error.__cause__ is None:
+        return error.detail
+    return next((words for kind, words in _OUR_WORDS if isinstance(error, kind)), error.detail)
 
 
 def _texts(error: BaseException | None) -> Iterator[str]:

@@ -1,0 +1,130 @@
+"""What is in the databases, and what is wrong with their connections."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from ledgerline.documents import diagnosis_document, status_document
+from ledgerline.operations.doctor import diagnose
+from ledgerline.operations.doctor_faults import Fault, Layer
+from ledgerline.operations.keys import Scope
+from ledgerline.operations.status import status
+from ledgerline.web.api.access import require
+from ledgerline.web.api.services import Ledgerline
+
+router = APIRouter(prefix="/database", tags=["databases"])
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
+
+
+class Failure(_Document):
+    """Why a table could not be counted, or a database not be reached."""
+
+    code: str
+    detail: str
+    hint: str
+
+
+class DatabaseStatus(_Document):
+    connected: bool
+    tables: list[str]
+    record_counts: dict[str, int | None] = Field(description="Null: `errors` says why.")
+    estimated: list[str] = Field([], description="Tables whose count is the server's estimate.")
+    errors: dict[str, Failure] = Field({}, description="By table.")
+    error: Annotated[Failure | None, Field(description="Why it is not connected.")] = None
+
+
+class Status(_Document):
+    main: DatabaseStatus
+    invoice: DatabaseStatus
+
+
+class Check(_Document):
+    """What was tried at a layer and came of it."""
+
+    layer: Layer
+    ok: bool
+    detail: str
+    code: Annotated[Fault | None, Field(description="What is wrong.")] = None
+    remedy: Annotated[str | None, Field(description="What to do, a step a line.")] = None
+
+
+class Diagnosis(_Document):
+    connected: bool
+    latency_ms: float | None = Field(description="Of a round trip; null where there was none.")
+    code: Annotated[Fault | None, Field(description="What is wrong; of several things, the worst.")] = None
+    checks: list[Check]
+
+
+class Test(_Document):
+    main: Diagnosis
+    invoice: Diagnosis
+
+
+_STATUS_EXAMPLE: Final[dict[str, Any]] = {
+    "main": {
+        "connected": True,
+        "tables": ["contacts", "owners", "templates", "messages"],
+        "recordCounts": {"contacts": 150, "owners": 5, "templates": 12, "messages": 89},
+    },
+    "invoice": {
+        "connected": True,
+        "tables": ["customer_contacts", "customers"],
+        "recordCounts": {"customer_contacts": 1000},
+    },
+}
+_TEST_EXAMPLE: Final[dict[str, Any]] = {
+    "main": {
+        "connected": True,
+        "latencyMs": 0.4,
+        "checks": [{"layer": "tcp", "ok": True, "detail": "Port 1433 of 10.0.0.5 is open."}],
+    },
+    "invoice": {
+        "connected": False,
+        "latencyMs": None,
+        "code": "port_refused",
+        "checks": [
+            {
+                "layer": "tcp",
+                "ok": False,
+                "detail": "erp.example:1433 refused the connection: nothing listens at that port.",
+                "code": "port_refused",
+                "remedy": "Check that the SQL Server service runs on erp.example.",
+            }
+        ],
+    },
+}
+
+
+def _example(document: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    return {200: {"content": {"application/json": {"example": document}}}}
+
+
+@router.get(
+    "/status",
+    response_model=Status,
+    response_model_exclude_unset=True,
+    responses=_example(_STATUS_EXAMPLE),
+    dependencies=[Depends(require(Scope.READ))],
+)
+def database_status(app: Ledgerline) -> Any:
+    """Tables and record counts of both databases; of large tables the server's estimate."""
+    return {name: status_document(each) for name, each in status(app.settings).items()}
+
+
+@router.post(
+    "/test-connections",
+    response_model=Test,
+    response_model_exclude_unset=True,
+    responses=_example(_TEST_EXAMPLE),
+    dependencies=[Depends(require(Scope.READ))],
+)
+def test_connections(app: Ledgerline) -> Any:
+    """Look at both connections layer by layer: what works, what does not, and what to do about it."""
+    return {name: diagnosis_document(each) for name, each in diagnose(app.settings).items()}
