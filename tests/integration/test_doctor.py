@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -15,7 +16,9 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -24,16 +27,18 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.house import Installation, contact
+from tests.house import SQLSERVER_URL, Installation, contact
 from tests.postgres import PostgresServer, free_port
 
 from ledgerline.documents import diagnosis_document
 from ledgerline.errors import DriverMissing
 from ledgerline.operations import doctor
+from ledgerline.operations import doctor_network as network
 from ledgerline.operations.doctor import LONGEST_SECONDS, diagnose
 from ledgerline.operations.doctor_faults import Fault, Layer
 from ledgerline.operations.doctor_findings import Check, Diagnosis
 from ledgerline.settings import load_settings
+from ledgerline.url import Secret, parse_any
 
 SECRET = "pa55-w0rd"
 _serial = itertools.count()
@@ -118,6 +123,24 @@ def test_an_instance_without_a_browser(tmp_path: Path) -> None:
     check = fault(examined(tmp_path, settings))
     assert (check.layer, check.code) == (Layer.NAME, Fault.INSTANCE_NOT_FOUND)
     assert "UDP 1434" in " ".join(check.remedy)
+
+
+def test_an_instance_is_found_by_its_browser() -> None:
+    told = b"ServerName;DB;InstanceName;EXPRESS;IsClustered;No;Version;16.0;tcp;49172;np;x;;"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as browser:
+        browser.bind(("127.0.0.1", 0))
+
+        def answer() -> None:
+            question, asker = browser.recvfrom(100)
+            wanted = question == b"\x04EXPRESS\x00"
+            browser.sendto(b"\x05" + len(told).to_bytes(2, "little") + told if wanted else b"", asker)
+
+        port = browser.getsockname()[1]
+        for instance, expected in (("EXPRESS", 49172), ("OTHER", None)):
+            thread = threading.Thread(target=answer)
+            thread.start()
+            assert network.browse(["127.0.0.1"], instance, port) == expected
+            thread.join()
 
 
 @pytest.mark.parametrize(("engine", "package"), [("postgresql", "psycopg"), ("mysql", "pymysql")])
@@ -320,6 +343,29 @@ def test_a_login_that_may_not_make_tables(strict: PostgresServer, tmp_path: Path
     assert "make tables" in check.detail
 
 
+# -- SQL Server, where there is one ----------------------------------------------------------------
+
+live = pytest.mark.skipif(not SQLSERVER_URL, reason="LEDGERLINE_TEST_SQLSERVER_URL is not set")
+
+
+@live
+@pytest.mark.parametrize(
+    ("change", "layer", "code"),
+    [
+        ({"password": Secret("wrong-password")}, Layer.LOGIN, Fault.LOGIN_FAILED),
+        ({"database": "no_such_database"}, Layer.DATABASE, Fault.DATABASE_MISSING),
+        ({"trust_server_certificate": False}, Layer.TLS, Fault.CERTIFICATE_UNTRUSTED),
+        ({"port": 1}, Layer.TCP, Fault.PORT_REFUSED),
+    ],
+)
+def test_sql_server_s_own_faults(change: dict[str, Any], layer: Layer, code: Fault, tmp_path: Path) -> None:
+    url = replace(parse_any(SQLSERVER_URL), **change)
+    found = examined(tmp_path, {"INVOICE_DATABASE_URL": url.render(mask=False)})
+    check = fault(found)
+    assert (check.layer, check.code) == (layer, code)
+    assert "wrong-password" not in json.dumps(diagnosis_document(found))
+
+
 # -- the tables ------------------------------------------------------------------------------------
 
 
@@ -397,6 +443,25 @@ def test_a_main_file_is_not_made_by_looking(tmp_path: Path) -> None:
     found = examined(tmp_path, {"DATABASE_URL": f"sqlite:///{path}"}, "main")
     assert (found.connected, found.code) == (True, None)
     assert not path.parent.exists()
+
+
+def test_a_main_file_is_not_changed_by_looking(tmp_path: Path) -> None:
+    path = tmp_path / "main.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE t (id INTEGER)")
+    before = path.read_bytes()
+    found = examined(tmp_path, {"DATABASE_URL": f"sqlite:///{path}"}, "main")
+    assert (found.connected, found.code) == (True, None)
+    assert path.read_bytes() == before  # opened for writing, its journal would be another
+    assert [each.name for each in tmp_path.iterdir()] == ["main.db"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everything")
+def test_a_main_file_that_may_not_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "main.db"
+    path.touch(mode=0o400)
+    check = fault(examined(tmp_path, {"DATABASE_URL": f"sqlite:///{path}"}, "main"))
+    assert (check.layer, check.code) == (Layer.PERMISSION, Fault.PERMISSION_DENIED)
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from ledgerline.operations import doctor_network as network
 from ledgerline.operations.doctor_faults import Fault, Layer, connecting_fault, fault_of, in_our_words
 from ledgerline.operations.doctor_findings import Check, Diagnosis
 from ledgerline.operations.doctor_remedies import remedy
-from ledgerline.operations.doctor_rights import missing_rights, wire
+from ledgerline.operations.doctor_rights import missing_file_rights, missing_rights, wire
 from ledgerline.operations.doctor_table import TableExamination
 from ledgerline.settings import DatabaseSettings, Settings, describe
 from ledgerline.url import DatabaseUrl, Engine
@@ -149,6 +149,8 @@ class _Examination:
                 detail = f"The file {path} may not be read by this process."
                 steps = "Give the account that runs Ledgerline the right to read it."
                 yield self._failed(Layer.PERMISSION, Fault.PERMISSION_DENIED, detail, steps)
+            elif self.is_main:
+                yield from self._without_rights(missing_file_rights(path))
             return
         if not self.is_main:
             yield self._failed(Layer.DATABASE, Fault.DATABASE_MISSING, f"There is no file {path}.")
@@ -233,7 +235,9 @@ class _Examination:
 
     def _connect(self) -> Iterator[Check]:
         """Encryption, login and database: the driver does them in one, and says where it failed."""
-        self._database = quick_database(self.url, read_only=not self.is_main)
+        # An embedded one too is only read: opened for writing, it would be changed to another journal.
+        embedded = self.url.engine is Engine.SQLITE
+        self._database = quick_database(self.url, read_only=embedded or not self.is_main)
         try:
             network.within(2 * _CONNECT_SECONDS, self._measure)
         except LedgerlineError as error:
@@ -308,12 +312,15 @@ class _Examination:
         """A run makes staging tables, so the right to make tables is always needed."""
         with self.database.connect() as connection:
             missing = missing_rights(connection, self.url)
+        yield from self._without_rights(missing)
         if not missing:
             yield Check(Layer.PERMISSION, True, "Tables can be made and written.")
-            return
-        detail = f"{self._who[:1].upper()}{self._who[1:]} may not {' or '.join(missing)}."
-        steps = "\n".join(missing.values())
-        yield self._failed(Layer.PERMISSION, Fault.PERMISSION_DENIED, detail, steps)
+
+    def _without_rights(self, missing: Mapping[str, str]) -> Iterator[Check]:
+        if missing:
+            detail = f"{self._who[:1].upper()}{self._who[1:]} may not {' or '.join(missing)}."
+            steps = "\n".join(missing.values())
+            yield self._failed(Layer.PERMISSION, Fault.PERMISSION_DENIED, detail, steps)
 
     def _look_at_revision(self) -> Iterator[Check]:
         at, newest = revision(self.database), newest_revision()

@@ -34,7 +34,7 @@ _CHANGING: Final = {
 def missing_rights(connection: sa.Connection, url: DatabaseUrl) -> dict[str, str]:
     """What the login may not do in the main database, and what grants it; empty: it has all it needs."""
     if url.engine is Engine.SQLITE:
-        return _of_file(Path(url.database))
+        return missing_file_rights(Path(url.database))
     make, change = connection.exec_driver_sql(_RIGHTS[url.engine]).one()
     missing = {}
     if not make:
@@ -44,7 +44,7 @@ def missing_rights(connection: sa.Connection, url: DatabaseUrl) -> dict[str, str
     return missing
 
 
-def _of_file(path: Path) -> dict[str, str]:
+def missing_file_rights(path: Path) -> dict[str, str]:
     """SQLite makes files beside the database while it writes, so the folder counts too."""
     writable = os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK | os.X_OK)
     account = "the account that runs Ledgerline"
