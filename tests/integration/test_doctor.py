@@ -96,6 +96,23 @@ def test_a_port_behind_which_nobody_answers(engine: str, tmp_path: Path) -> None
     assert "firewall" in " ".join(check.remedy)
 
 
+@pytest.mark.parametrize("engine", ["postgresql", "sqlserver"])
+def test_a_port_at_which_another_kind_of_server_listens(engine: str, tmp_path: Path) -> None:
+    def serve(listening: socket.socket) -> None:
+        with closing(listening.accept()[0]):  # the doctor's own glance at the port
+            pass
+        with closing(listening.accept()[0]) as taken:
+            taken.recv(100)
+            taken.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, args=(listening,), daemon=True)
+        thread.start()
+        check = fault(examined(tmp_path, invoice_url(engine, listening.getsockname()[1])))
+    assert (check.layer, check.code) == (Layer.TLS, Fault.CANNOT_CONNECT)
+    assert "that listens there" in check.remedy[0]
+
+
 def test_a_port_that_swallows_what_is_sent_to_it(tmp_path: Path) -> None:
     """A full backlog answers no further connection, as a firewall that drops packets."""
     with socket.socket() as full:

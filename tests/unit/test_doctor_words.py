@@ -97,6 +97,13 @@ _MS = "[Microsoft][ODBC Driver 18 for SQL Server]"
             Fault.TIMEOUT,
         ),
         ("Timeout expired", f"{_MS}Login timeout expired", Layer.TLS, Fault.TIMEOUT),
+        ("General error", f"{_MS}Protocol error in TDS stream", Layer.TLS, Fault.CANNOT_CONNECT),
+        (
+            "Client unable to establish connection",
+            f"{_MS}SSL Provider: [error:0A000102:SSL routines::unsupported protocol]",
+            Layer.TLS,
+            Fault.CANNOT_CONNECT,
+        ),
         (
             "Client unable to establish connection",
             f"{_MS}TCP Provider: Error code 0x2AF9",

@@ -97,6 +97,11 @@ _SAID: Final = tuple(
             r"(does not|doesn't) support (it|SSL|encryption)|encryption not supported",
             Fault.ENCRYPTION_UNAVAILABLE,
         ),
+        # Another kind of server listens there, or one too old for today's encryption.
+        (
+            r"error in TDS stream|wrong version number|unsupported protocol|handshake failure",
+            Fault.CANNOT_CONNECT,
+        ),
         (
             r"certificate|self.signed|hostname mismatch|SSL Provider|TLS handshake",
             Fault.CERTIFICATE_UNTRUSTED,

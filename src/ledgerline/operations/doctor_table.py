@@ -36,7 +36,7 @@ class TableExamination:
         """Asked for a row, a server tells a missing right from a missing table; its catalogue may not."""
         there = sa.table(self._layout.table.name, schema=self._schema)
         try:
-            self._read(sa.select(sa.literal(1)).select_from(there))
+            self._read(sa.select(sa.literal_column("1")).select_from(there))
         except PermissionDenied as error:
             yield self._not_allowed(error)
         except TableMissing:
