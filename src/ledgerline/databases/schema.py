@@ -400,11 +400,11 @@ ingestion_runs = _table(
     sa.Column("reconciles", sa.Boolean, nullable=False, server_default=sa.true()),  # it finds deleted rows
     sa.Column("watermark", Text),  # how far the source has been read when it succeeds
     sa.Column("advice", Text),  # what would make runs quicker or safer, a line each
+    sa.Column("undoes_run", BigInt),  # the run that this one, an undo, takes back
+    sa.Column("state_before", Text),  # JSON of the row of `source_states` before; null: cannot be undone
     sa.Column(
         "resumable", sa.Boolean, nullable=False, server_default=sa.false()
     ),  # stopped, kept for the next
-    sa.Column("undoes_run", BigInt),  # the run that this one, an undo, takes back
-    sa.Column("state_before", Text),  # JSON of the row of `source_states` before; null: cannot be undone
     sa.Column("foreseen", Text),  # JSON: what a plan told, with a few samples of each kind
     sa.Index(None, "source_system", "status"),
 )
