@@ -17,6 +17,7 @@ from ledgerline.databases.retry import patiently
 from ledgerline.databases.runs import Run
 from ledgerline.errors import SettingsError, UsageError
 from ledgerline.ingest import run as ingestion
+from ledgerline.ingest.cancelling import cancel
 from ledgerline.ingest.editing import edit_contact, withdraw_edits
 from ledgerline.ingest.executors import Executor
 from ledgerline.ingest.executors.local import LocalExecutor
@@ -144,6 +145,11 @@ class App:
             )
         finally:
             source.close()
+
+    def cancel(self, run_id: int | None = None) -> Run:
+        """Stop a run, or the one that is going. See `ingest.cancelling.cancel` for what it raises."""
+        self.prepare()
+        return cancel(self.main, SYSTEM, run_id)
 
     def undo(self, run_id: int, *, strict: bool = False, dry_run: bool = False) -> Undone:
         """Take a run back. See `ingest.undo.undo` for what it raises."""

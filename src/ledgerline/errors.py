@@ -2,6 +2,7 @@
 
     LedgerlineError
     ├── UsageError               wrong use of a command
+    │   └── RunMissing           there is no such run
     ├── SettingsError            a setting is wrong or missing
     │   └── ConnectionStringError
     ├── DriverMissing            a database driver is not installed
@@ -33,7 +34,10 @@
         ├── SourcePaused         an undo paused the source until somebody resumes it
         ├── UndoRefused          a run that cannot be undone, or not without leaving something
         ├── AccountImbalance     the counts of a run do not add up
+        ├── WorkerLost           the process that was to do it did not, or ended without a word
+        ├── RunNotGoing          it has ended, so nobody can stop it
         └── Cancelled            stopped on request
+            └── Stopped          because its process had to end
 
 An error says what happened (`detail`), what to do next (`hint`), has a stable machine-readable
 `code`, and knows whether trying again can help (`retryable`). It never holds a password.
@@ -61,6 +65,14 @@ class LedgerlineError(Exception):
 class UsageError(LedgerlineError):
     code = "usage"
     exit_code = 2
+
+
+class RunMissing(UsageError):
+    code = "run_missing"
+
+    def __init__(self, run_id: int | None = None) -> None:
+        detail = "There is no run yet." if run_id is None else f"There is no run {run_id}."
+        super().__init__(detail, hint="See: ledgerline runs")
 
 
 class SettingsError(LedgerlineError):
@@ -225,6 +237,18 @@ class AccountImbalance(RunError):
     code = "account_imbalance"
 
 
+class WorkerLost(RunError):
+    code = "worker_lost"
+
+
+class RunNotGoing(RunError):
+    code = "run_not_going"
+
+
 class Cancelled(RunError):
     code = "cancelled"
     exit_code = 130
+
+
+class Stopped(Cancelled):
+    code = "stopped"

@@ -15,10 +15,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from ledgerline.app import App
-from ledgerline.cli import show, show_plan
+from ledgerline.app import SYSTEM, App
+from ledgerline.cli import show, show_plan, watching
 from ledgerline.cli.opened import opened
-from ledgerline.databases import reports, runs
+from ledgerline.databases import going, reports, runs
 from ledgerline.databases.database import Database
 from ledgerline.databases.runs import Run
 from ledgerline.documents import plan_document, reject_document, run_document
@@ -40,7 +40,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document inst
 
 
 def register(app: typer.Typer) -> None:
-    for command in (demo, sample, ingest, list_runs, rejects):
+    for command in (demo, sample, ingest, cancel, list_runs, rejects):
         name = {"list_runs": "runs"}.get(command.__name__, command.__name__)
         app.command(name)(command)
 
@@ -186,7 +186,10 @@ def _stopped_by_signals() -> Iterator[Cancel]:
     def stop(number: int, _frame: FrameType | None) -> None:
         # Not printed: the signal may have come in the middle of a line, and a stream cannot be entered twice.
         os.write(sys.stderr.fileno(), "\nStopping after the partition at hand …\n".encode())
-        cancel.request()
+        if number == signal.SIGINT:
+            cancel.request()
+        else:
+            cancel.stop()
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -225,14 +228,44 @@ def _read(run: Run) -> str:
     return "what changed was read" + (", and the keys of all rows" if run.reconciles else "")
 
 
+def cancel(
+    run_id: Annotated[
+        int | None,
+        typer.Argument(metavar="[RUN]", help="Which; without it the one that is going.", show_default=False),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Stop a run that another process works on, also on another machine.
+
+    It stops after the partition at hand; nothing is half done, and the next ingest goes on from there. A run
+    that is in its last stage, and writes, is not stopped any more.
+    """
+    with opened(quiet=json) as app:
+        run = app.cancel(run_id)
+        if json:
+            show.print_json(run_document(run, runs.progress(app.main, run.id)))
+        elif run.status == "cancelled":
+            show.out.print(f"Run {run.id} is cancelled: nobody worked on it any more.")
+        else:
+            show.out.print(f"Run {run.id} is asked to stop.")
+            show.next_steps([("ledgerline runs --watch", "see it end")])
+
+
 def list_runs(
     json: Json = False,
     limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Follow the run that is going until it ends.")
+    ] = False,
 ) -> None:
     """The history of runs, the newest first."""
     with opened(quiet=json) as app:
         app.prepare()
+        if watch:
+            _watch(app, json=json)
+            return
         found = [(run, runs.progress(app.main, run.id)) for run in runs.latest(app.main, limit)]
+        left = {run.id for run, _ in found if going.is_interrupted(app.main, run)}
     if json:
         show.print_json([run_document(run, progress) for run, progress in found])
         return
@@ -245,18 +278,36 @@ def list_runs(
     for name in ("fetched", "inserted", "updated", "merged", "rejected", "withdrawn", "vanished"):
         table.add_column(name, justify="right")
     for run, _ in found:
-        table.add_row(*_run_row(run))
+        table.add_row(*_run_row(run, is_left=run.id in left))
     show.out.print(table)
+    if left:
+        show.out.print(f"[yellow]interrupted[/]: {watching.INTERRUPTED}.")
 
 
-def _run_row(run: Run) -> list[str]:
+def _watch(app: App, *, json: bool) -> None:
+    run = going.run_at_work(app.main, SYSTEM)
+    if run is None:
+        latest = runs.latest(app.main, limit=1)
+        if not json:
+            show.err.print("No run is going." + (" The last one:" if latest else ""))
+        if not latest:
+            return
+        run = latest[0]
+    run = watching.follow(app.main, run, json=json)
+    if run.status == "succeeded" and not json:
+        _report(app, run)
+    elif run.status != "succeeded":
+        raise typer.Exit(1)
+
+
+def _run_row(run: Run, *, is_left: bool) -> list[str]:
     style = {"succeeded": "green", "failed": "red"}.get(run.status, "yellow")
     seconds = f"{(run.finished_at - run.started_at).total_seconds():.1f}" if run.finished_at else "–"
     names = ("fetched", "inserted", "updated", "merged", "rejected", "withdrawn", "vanished")
     return [
         str(run.id),
         run.kind if run.undoes_run is None else f"{run.kind} of {run.undoes_run}",
-        f"[{style}]{run.status}[/]",
+        f"[{style}]{'interrupted' if is_left else run.status}[/]",
         f"{run.started_at:%Y-%m-%d %H:%M:%S}",
         seconds,
         *(f"{run.counts[name]:,}" for name in names),

@@ -60,6 +60,11 @@ _CLASSES = {
 }
 
 
+def stage(name: str) -> str:
+    """What a stage does, in words."""
+    return _STAGES.get(name, name.capitalize())
+
+
 class Bars:
     """One progress bar a stage, on a terminal."""
 

@@ -13,7 +13,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psutil
@@ -120,14 +120,36 @@ class HolderWatch:
     def __call__(self, holder: str, run_id: int | None) -> bool:
         host, _, pid = holder.rpartition(":")
         if host == socket.gethostname():
-            return not psutil.pid_exists(int(pid))
+            return not is_process_alive(int(pid), self._beat_of(run_id))
         before = self._beat_of(run_id)
         time.sleep(_SILENCE)
         return self._beat_of(run_id) == before
 
-    def _beat_of(self, run_id: int | None) -> object:
-        seen = None if run_id is None else progress(self._main, run_id)
-        return None if seen is None else seen["beat_at"]
+    def _beat_of(self, run_id: int | None) -> datetime | None:
+        return last_beat(self._main, run_id)
+
+
+def last_beat(main: Database, run_id: int | None) -> datetime | None:
+    seen = None if run_id is None else progress(main, run_id)
+    return None if seen is None else seen["beat_at"]
+
+
+_CLOCK_STEP = timedelta(seconds=5)
+
+
+def is_process_alive(pid: int, beat: datetime | None) -> bool:
+    """Whether the process of this machine whose last sign of life was `beat` still works.
+
+    One that ended and waits for its parent does not; one that began later has only got its number.
+    """
+    try:
+        process = psutil.Process(pid)
+        began = datetime.fromtimestamp(process.create_time(), UTC).replace(tzinfo=None)
+        return process.status() != psutil.STATUS_ZOMBIE and (beat is None or began < beat + _CLOCK_STEP)
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
 
 
 def acquire(main: Database, name: str, holder: str, *, is_dead: Callable[[str, int | None], bool]) -> Lease:
@@ -148,7 +170,7 @@ def acquire(main: Database, name: str, holder: str, *, is_dead: Callable[[str, i
         taken = connection.execute(
             leases.update()
             .where(leases.c.name == name, leases.c.token == row.token)
-            .values(holder=holder, token=lease.token, beat_at=utc_now())
+            .values(holder=holder, token=lease.token, beat_at=utc_now(), run_id=None)
         )
         if taken.rowcount != 1:
             raise RunInProgress(f"Another process started a run of {name} just now.", hint="Try again.")
@@ -158,8 +180,13 @@ def acquire(main: Database, name: str, holder: str, *, is_dead: Callable[[str, i
 def _check_free(row: Any, holder: str, is_dead: Callable[[str, int | None], bool]) -> None:
     if row is None or row.holder in (None, holder) or is_dead(row.holder, row.run_id):
         return
+    which = (
+        f"A run of {row.name} is beginning"
+        if row.run_id is None
+        else f"Run {row.run_id} of {row.name} is going"
+    )
     raise RunInProgress(
-        f"Run {row.run_id} of {row.name} is going (held by {row.holder}).",
+        f"{which} (held by {row.holder}).",
         run_id=row.run_id,
         hint="Wait for it to end; see: ledgerline runs",
     )
@@ -226,8 +253,11 @@ def stop(connection: sa.Connection, run_id: int, status: str, **values: Any) -> 
     return ended.rowcount == 1
 
 
-def latest(main: Database, limit: int = 20) -> list[Run]:
+def latest(main: Database, limit: int = 20, before: int | None = None) -> list[Run]:
+    """The newest first; `before`: of those that are older than this one."""
     query = sa.select(ingestion_runs).order_by(ingestion_runs.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(ingestion_runs.c.id < before)
     with main.connect() as connection:
         return [_run(row) for row in connection.execute(query)]
 

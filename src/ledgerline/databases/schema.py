@@ -483,6 +483,14 @@ run_progress = sa.Table(
     sa.Column("beat_at", Timestamp, nullable=False),
 )
 
+# Runs that somebody asked to stop; a row goes when its run has ended.
+cancel_requests = sa.Table(
+    "cancel_requests",
+    activity,
+    sa.Column("run_id", BigInt, primary_key=True, autoincrement=False),
+    sa.Column("asked_at", Timestamp, nullable=False),
+)
+
 
 query_log = sa.Table(
     "query_log",

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Protocol
 
-from ledgerline.databases import runs
+from ledgerline.databases import going, runs
 from ledgerline.databases.database import Database
-from ledgerline.errors import Cancelled, DatabaseError
+from ledgerline.errors import Cancelled, DatabaseError, Stopped
 
 _BEAT_SECONDS = 2.0
 
@@ -26,8 +26,15 @@ class Cancel:
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self._is_wanted = False
 
     def request(self) -> None:
+        """Somebody wants the run to stop."""
+        self._is_wanted = True
+        self._event.set()
+
+    def stop(self) -> None:
+        """The process has to end; nobody said that the run shall not go on later."""
         self._event.set()
 
     def pause(self, seconds: float) -> None:
@@ -36,20 +43,27 @@ class Cancel:
         self.check()
 
     def check(self) -> None:
-        if self._event.is_set():
-            raise Cancelled(
-                "The run was cancelled; nothing of it was written to the contacts.",
-                hint="Run it again to go on where it stopped: ledgerline ingest",
-            )
+        if not self._event.is_set():
+            return
+        hint = "Run it again to go on where it stopped: ledgerline ingest"
+        if self._is_wanted:
+            raise Cancelled("The run was cancelled; nothing of it was written to the contacts.", hint=hint)
+        raise Stopped(
+            "The process of the run was told to end; nothing of it was written to the contacts.", hint=hint
+        )
 
 
 class Progress:
-    """Tells the watcher at once, and the run's row every few seconds; the latter is the run's heartbeat."""
+    """Tells the watcher at once, and the run's row every few seconds; the latter is the run's heartbeat.
 
-    def __init__(self, main: Database, run_id: int, watcher: Watcher) -> None:
+    With each beat it looks whether somebody, in whatever process, asked the run to stop.
+    """
+
+    def __init__(self, main: Database, run_id: int, watcher: Watcher, cancel: Cancel) -> None:
         self._main = main
         self._run_id = run_id
         self._watcher = watcher
+        self._cancel = cancel
         self._began = time.monotonic()
         self._now = ("plan", 0, 0, 0)
 
@@ -68,11 +82,16 @@ class Progress:
         finally:
             stop.set()
             thread.join()
+            with suppress(DatabaseError):  # how the run ended stands in its row
+                self._beat()
+                going.forget_request(self._main, self._run_id)
 
     def _beat_until(self, stop: threading.Event) -> None:
         while not stop.wait(_BEAT_SECONDS):
             with suppress(DatabaseError):  # the run itself will find out, and say so
                 self._beat()
+                if going.is_asked_to_stop(self._main, self._run_id):
+                    self._cancel.request()
 
     def _beat(self) -> None:
         stage, done, total, rows = self._now

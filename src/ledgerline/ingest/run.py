@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from ledgerline.contacts.clean import rules_fingerprint
 from ledgerline.contacts.keys import Keys
-from ledgerline.databases import edits, plans, runs, settling, staging, writing
+from ledgerline.databases import edits, going, plans, runs, settling, staging, writing
 from ledgerline.databases.database import Database
 from ledgerline.databases.retry import patiently
 from ledgerline.databases.runs import Lease, Run
@@ -44,10 +44,10 @@ from ledgerline.ingest.progress import Cancel, Progress, Watcher
 from ledgerline.ingest.scope import Wanted, is_still_wanted, scope
 from ledgerline.sources import Key, Partition, Source
 
-__all__ = ["PARTITION_ROWS", "Cancel", "Options", "Watcher", "account", "ingest", "plan"]
+__all__ = ["PARTITION_ROWS", "SAMPLES_KEPT", "Cancel", "Options", "Watcher", "account", "ingest", "plan"]
 
 PARTITION_ROWS = 40_000
-_SAMPLES_KEPT = 20
+SAMPLES_KEPT = 20
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -75,13 +75,13 @@ def ingest(main: Database, source: Source, options: Options, watcher: Watcher, c
         run = _take_up(main, source, lease, options)
         run = run or _open(main, source, lease, options, cancel, "ingest")
         job = _job(run, source, options, lease)
-        progress = Progress(main, run.id, watcher)
+        progress = Progress(main, run.id, watcher, cancel)
         with _noted(main, job, resumable=True), progress.beating():
             if _prepare(job, main, source, options, progress, cancel):
                 counts = _merge_and_write(job, main, progress, cancel)
             else:
                 counts = _finish(job, main)
-        progress.report("done", 1, 1, counts["fetched"])
+            progress.report("done", 1, 1, counts["fetched"])
         return _got(main, run.id)
 
 
@@ -95,7 +95,7 @@ def plan(
 ) -> tuple[Run, dict[str, plans.Section]]:
     """Do all of a run but the writing: what it would do, and the row in the history that is left of it.
 
-    samples  how many of each kind to tell of; None: all. The row keeps `_SAMPLES_KEPT`
+    samples  how many of each kind to tell of; None: all. The row keeps `SAMPLES_KEPT`
 
     Raises what `ingest` raises. What a run left that was stopped stays for the next `ingest` to go on with.
     """
@@ -103,15 +103,16 @@ def plan(
         settling.check_not_paused(main, source.system)
         run = _open(main, source, lease, options, cancel, "plan")
         job = _job(run, source, options, lease)
-        progress = Progress(main, run.id, watcher)
+        progress = Progress(main, run.id, watcher, cancel)
         with _noted(main, job, resumable=False), progress.beating():
             if _prepare(job, main, source, options, progress, cancel):
                 progress.report("merge", 0, 1, 0)
                 make_golden(job, main)
                 cancel.check()
             told = _foresee(job, main, samples)
-        progress.report("done", 1, 1, 0)
-        return _got(main, run.id), told
+            planned = _got(main, run.id)
+            progress.report("done", 1, 1, planned.counts["fetched"])
+        return planned, told
 
 
 def _job(run: Run, source: Source, options: Options, lease: Lease) -> Job:
@@ -186,6 +187,7 @@ def _take_up(main: Database, source: Source, lease: Lease, options: Options) -> 
     left = next(iter(runs.unfinished(main, source.system, "ingest")), None)
     if left is None:
         return None
+    going.forget_request(main, left.id)
     with main.begin() as connection:
         lease.check(connection)
         runs.adopt(connection, lease, left.id)
@@ -489,7 +491,7 @@ def _foresee(job: Job, main: Database, samples: int | None) -> dict[str, plans.S
 
 def _kept(told: dict[str, plans.Section]) -> str:
     sections = {
-        name: {**section, "samples": section["samples"][:_SAMPLES_KEPT]} for name, section in told.items()
+        name: {**section, "samples": section["samples"][:SAMPLES_KEPT]} for name, section in told.items()
     }
     return json.dumps(sections, ensure_ascii=False)
 

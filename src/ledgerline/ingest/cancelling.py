@@ -1,0 +1,61 @@
+"""Stop a run, in whatever process and on whatever machine somebody works on it."""
+
+from __future__ import annotations
+
+from ledgerline.databases import going, runs, staging
+from ledgerline.databases.database import Database
+from ledgerline.databases.runs import RUNNING, Run
+from ledgerline.databases.schema import Staging
+from ledgerline.errors import Cancelled, RunMissing, RunNotGoing
+from ledgerline.ingest.undo import leased
+
+
+def cancel(main: Database, system: str, run_id: int | None = None) -> Run:
+    """Ask a run to stop at its next partition or stage; the run as it is now.
+
+    run_id  None: the one that is going
+
+    One that was left by a process that died is ended at once. Nothing is undone: a run that writes already
+    succeeds. Raises RunMissing, and RunNotGoing when it has ended.
+    """
+    run = _named(main, run_id) if run_id is not None else _going(main, system)
+    if run.status not in RUNNING:
+        raise RunNotGoing(f"Run {run.id} has ended: {run.status}.", hint="See: ledgerline runs")
+    if going.is_interrupted(main, run):
+        return _end(main, run)
+    going.ask_to_stop(main, run.id)
+    return _named(main, run.id)
+
+
+def _named(main: Database, run_id: int) -> Run:
+    run = runs.get(main, run_id)
+    if run is None:
+        raise RunMissing(run_id)
+    return run
+
+
+def _going(main: Database, system: str) -> Run:
+    run = going.run_at_work(main, system)
+    if run is None:
+        raise RunNotGoing("No run is going.", hint="See: ledgerline runs")
+    return run
+
+
+def _end(main: Database, left: Run) -> Run:
+    """Note that nobody wants a run which a dead process left; the next ingest goes on with it even so."""
+    with leased(main, left.source_system) as lease, main.begin() as connection:
+        lease.check(connection)
+        now = runs.get_in(connection, left.id)
+        if now is not None and now.status in RUNNING:
+            resumable = left.kind == "ingest"
+            if not resumable:
+                staging.drop(connection, Staging(left.id, left.source_system))
+            runs.finish(
+                connection,
+                left.id,
+                "cancelled",
+                resumable=resumable,
+                error_code=Cancelled.code,
+                error_detail="It was cancelled after its process had died.",
+            )
+    return _named(main, left.id)
