@@ -86,6 +86,19 @@ def reject_document(reject: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def change_document(change: Mapping[str, Any]) -> dict[str, Any]:
+    """A field of a contact that a run changed, of a row of `changes`."""
+    return {
+        "contactId": change["contact_id"],
+        "field": camel(change["field"]),
+        "oldValue": change["old_value"],
+        "newValue": change["new_value"],
+        "rule": change["rule"],
+        "sourceSystem": change["source_system"],
+        "sourceRecordId": change["source_record_id"],
+    }
+
+
 def undo_document(undone: Undone) -> dict[str, Any]:
     return {
         **run_document(undone.run),

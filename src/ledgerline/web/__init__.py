@@ -1,1 +1,2 @@
 """The HTTP API."""
+"""The HTTP side: the API of docs/api.md."""

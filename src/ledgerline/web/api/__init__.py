@@ -1,1 +1,2 @@
 """Routers, one file a subject."""
+"""The routers, one file a subject."""

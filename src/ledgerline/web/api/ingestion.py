@@ -1,0 +1,326 @@
+"""Runs over HTTP: start, plan, follow, cancel, undo. The work is done by a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from ledgerline.app import SYSTEM, App
+from ledgerline.databases import going, run_details, runs
+from ledgerline.databases.runs import RUNNING, Run
+from ledgerline.documents import change_document, reject_document, run_document
+from ledgerline.errors import RunInProgress, RunMissing, WorkerLost
+from ledgerline.operations.keys import Scope
+from ledgerline.web.api.access import require
+from ledgerline.web.api.problems import problem
+from ledgerline.web.api.run_models import (
+    ChangePage,
+    PlanOptions,
+    RejectPage,
+    RunDocument,
+    RunOptions,
+    RunPage,
+    UndoDocument,
+    UndoOptions,
+)
+from ledgerline.web.api.services import ledgerline_app
+from ledgerline.worker.starting import Worker, Workers
+
+router = APIRouter(prefix="/ingestion", tags=["ingestion"])
+
+_OPENING = 60.0  # seconds that a worker has to connect and to write the row of its run
+_LOOKS_EVERY = 1.0  # seconds; a run beats every two
+
+Ledgerline = Annotated[App, Depends(ledgerline_app)]
+RunId = Annotated[int, Path(alias="id", ge=1, le=2**63 - 1)]
+Wait = Annotated[float, Query(ge=0, le=600, description="Seconds to wait for the end of the run.")]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+_READS = [Depends(require(Scope.READ))]
+_INGESTS = [Depends(require(Scope.INGEST))]
+_ADMINISTERS = [Depends(require(Scope.ADMIN))]
+_MISSING: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such run (`run_missing`)."}}
+_STARTING: dict[int | str, dict[str, Any]] = {
+    202: {"model": RunDocument, "description": "It goes on; `Location` tells where to look."},
+    409: {"description": "A run is going (`run_in_progress`, with that `run`), or the source is paused."},
+    503: {"description": "A database cannot be reached."},
+}
+
+
+def workers(request: Request) -> Workers:
+    """Who starts the processes: of the server's settings, if it says nothing else."""
+    found = getattr(request.app.state, "workers", None)
+    return found if isinstance(found, Workers) else Workers()
+
+
+Starter = Annotated[Workers, Depends(workers)]
+
+
+# -- starting ------------------------------------------------------------------------------------------
+
+
+@router.post(
+    "/invoice/run",
+    response_model=RunDocument,
+    response_model_exclude_unset=True,
+    responses=_STARTING,
+    dependencies=_INGESTS,
+)
+def run_ingestion(
+    app: Ledgerline,
+    starter: Starter,
+    request: Request,
+    response: Response,
+    wait: Wait = 10,
+    options: Annotated[RunOptions | None, Body()] = None,
+) -> Any:
+    """Bring what is new in the invoice database into the main database.
+
+    200 with the run when it ends within `wait` seconds, however it ended (see `status`); else 202.
+    """
+    return _started(app, starter, "ingest", options or RunOptions(), wait, request, response)
+
+
+@router.post(
+    "/invoice/plan",
+    response_model=RunDocument,
+    response_model_exclude_unset=True,
+    responses=_STARTING,
+    dependencies=_INGESTS,
+)
+def plan_ingestion(
+    app: Ledgerline,
+    starter: Starter,
+    request: Request,
+    response: Response,
+    wait: Wait = 10,
+    options: Annotated[PlanOptions | None, Body()] = None,
+) -> Any:
+    """Do all of a run but the writing: `plan` tells what it would do, with samples of each kind."""
+    return _started(app, starter, "plan", options or PlanOptions(), wait, request, response)
+
+
+def _started(
+    app: App,
+    starter: Workers,
+    kind: str,
+    options: RunOptions | PlanOptions,
+    wait: float,
+    request: Request,
+    response: Response,
+) -> dict[str, Any] | JSONResponse:
+    app.prepare()
+    at_work = going.run_at_work(app.main, SYSTEM)
+    if at_work is not None:
+        return _refused(app, at_work)
+    worker = starter.start(kind, options.model_dump())
+    has_ended = worker.wait(wait)
+    try:
+        run_id = _run_of(worker)
+    except RunInProgress as error:
+        return _refused(app, going.run_at_work(app.main, SYSTEM), error)
+    if not has_ended:
+        response.status_code = 202
+        response.headers["Location"] = str(request.url_for("show_run", id=run_id).path)
+    return _document(app, _existing(app, run_id))
+
+
+def _run_of(worker: Worker) -> int:
+    """The run that a worker began. Raises why there is none."""
+    worker.wait_for_begin(_OPENING)
+    if worker.run_id is not None:
+        return worker.run_id
+    raise worker.error or WorkerLost(
+        f"The run did not begin within {_OPENING:g} seconds.", hint="See: GET /ingestion/runs/latest"
+    )
+
+
+def _refused(app: App, at_work: Run | None, error: RunInProgress | None = None) -> JSONResponse:
+    """409, with the run that is going."""
+    if at_work is None:
+        return problem(error or RunInProgress("A run is beginning."))
+    error = RunInProgress(
+        f"Run {at_work.id} of {at_work.source_system} is going.",
+        run_id=at_work.id,
+        hint=f"Wait for it to end: GET {router.prefix}/runs/{at_work.id}/events",
+    )
+    return problem(error, run=_document(app, at_work))
+
+
+# -- telling -------------------------------------------------------------------------------------------
+
+
+@router.get("/runs", response_model=RunPage, response_model_exclude_unset=True, dependencies=_READS)
+def list_runs(app: Ledgerline, limit: Limit = 20, after: Annotated[int | None, Query(ge=1)] = None) -> Any:
+    """The history, the newest first; `after`: what is older than this run, from `next` of the page before."""
+    found = runs.latest(app.main, limit + 1, before=after)
+    page = found[:limit]
+    documents = [_document(app, run) for run in page]
+    return {"runs": documents, "next": str(page[-1].id) if len(found) > limit else None}
+
+
+@router.get(
+    "/runs/latest",
+    response_model=RunDocument,
+    response_model_exclude_unset=True,
+    responses=_MISSING,
+    dependencies=_READS,
+)
+def show_latest_run(app: Ledgerline) -> Any:
+    """The newest run of whatever kind."""
+    found = runs.latest(app.main, limit=1)
+    if not found:
+        raise RunMissing
+    return _document(app, found[0])
+
+
+@router.get(
+    "/runs/{id}",
+    response_model=RunDocument,
+    response_model_exclude_unset=True,
+    responses=_MISSING,
+    dependencies=_READS,
+)
+def show_run(app: Ledgerline, run_id: RunId) -> Any:
+    """A run: how far it is, or how it ended."""
+    return _document(app, _existing(app, run_id))
+
+
+def existing_run(app: Ledgerline, run_id: RunId) -> Run:
+    """Before a stream begins, so that its absence can still be told. Raises RunMissing."""
+    return _existing(app, run_id)
+
+
+@router.get(
+    "/runs/{id}/events",
+    response_class=EventSourceResponse,
+    responses=_MISSING,
+    dependencies=_READS,
+)
+async def follow_run(
+    app: Ledgerline, run: Annotated[Run, Depends(existing_run)]
+) -> AsyncIterator[ServerSentEvent]:
+    """Server-sent events, each with the run: `progress` whenever it is further, then `finished`.
+
+    Ends with `interrupted` instead when nobody works on it any more: the next run goes on with it. Comments
+    keep the connection open. The first event tells how it is now, also to who connects again.
+    """
+    shown: dict[str, Any] | None = None
+    number = 0
+    while True:
+        document, event = await run_in_threadpool(_event, app, run.id)
+        if document != shown or event != "progress":
+            number += 1
+            shown = document
+            yield ServerSentEvent(event=event, id=str(number), data=document)
+        if event != "progress":
+            return
+        await asyncio.sleep(_LOOKS_EVERY)
+
+
+def _event(app: App, run_id: int) -> tuple[dict[str, Any], str]:
+    run = _existing(app, run_id)
+    if run.status not in RUNNING:
+        return _document(app, run), "finished"
+    return _document(app, run), "interrupted" if going.is_interrupted(app.main, run) else "progress"
+
+
+@router.get("/runs/{id}/rejects", response_model=RejectPage, responses=_MISSING, dependencies=_READS)
+def list_rejects(
+    app: Ledgerline,
+    run_id: RunId,
+    limit: Limit = 100,
+    after: Annotated[str | None, Query(pattern=r"^\d{1,18}$")] = None,
+) -> Any:
+    """The rows that this run rejected anew, with the reasons and their raw values."""
+    _existing(app, run_id)
+    rows = run_details.rejects_page(app.main, run_id, None if after is None else int(after), limit + 1)
+    return _page("rejects", rows, limit, reject_document, lambda row: str(row["ordinal"]))
+
+
+@router.get("/runs/{id}/changes", response_model=ChangePage, responses=_MISSING, dependencies=_READS)
+def list_changes(
+    app: Ledgerline,
+    run_id: RunId,
+    limit: Limit = 100,
+    after: Annotated[str | None, Query(pattern=r"^\d{1,18}\.[a-z0-9_]{1,60}$")] = None,
+) -> Any:
+    """Every field of a known contact that this run changed; contacts that it created have none."""
+    _existing(app, run_id)
+    contact_id, _, field = (after or "").partition(".")
+    known = (int(contact_id), field) if after else None
+    rows = run_details.changes_page(app.main, run_id, known, limit + 1)
+    return _page("changes", rows, limit, change_document, lambda row: f"{row['contact_id']}.{row['field']}")
+
+
+def _page(
+    name: str,
+    rows: Sequence[dict[str, Any]],
+    limit: int,
+    document: Callable[[Mapping[str, Any]], dict[str, Any]],
+    cursor: Callable[[Mapping[str, Any]], str],
+) -> dict[str, Any]:
+    """One page of rows, of which there is one more than it holds if there is a next one."""
+    page = rows[:limit]
+    return {name: [document(row) for row in page], "next": cursor(page[-1]) if len(rows) > limit else None}
+
+
+# -- stopping and taking back --------------------------------------------------------------------------
+
+
+@router.post(
+    "/runs/{id}/cancel",
+    status_code=202,
+    response_model=RunDocument,
+    response_model_exclude_unset=True,
+    responses={**_MISSING, 409: {"description": "It has ended (`run_not_going`)."}},
+    dependencies=_INGESTS,
+)
+def cancel_run(app: Ledgerline, run_id: RunId) -> Any:
+    """Ask a run to stop, wherever it is worked on; it does after the partition at hand.
+
+    Nothing is half done, and the next run goes on from there. A run in its last stage, which writes, ends.
+    """
+    return _document(app, app.cancel(run_id))
+
+
+@router.post(
+    "/runs/{id}/undo",
+    response_model=UndoDocument,
+    response_model_exclude_unset=True,
+    responses={
+        **_MISSING,
+        409: {"description": "It cannot be undone (`undo_refused`), or a run is going (`run_in_progress`)."},
+    },
+    dependencies=_ADMINISTERS,
+)
+def undo_run(
+    app: Ledgerline, starter: Starter, run_id: RunId, options: Annotated[UndoOptions | None, Body()] = None
+) -> Any:
+    """Take a run back and pause its source; what others changed since is kept and listed."""
+    app.prepare()
+    _existing(app, run_id)
+    worker = starter.start("undo", {"run_id": run_id, **(options or UndoOptions()).model_dump()})
+    worker.wait()
+    if isinstance(worker.error, RunInProgress):
+        return _refused(app, going.run_at_work(app.main, SYSTEM), worker.error)
+    if worker.error is not None:
+        raise worker.error
+    return worker.document
+
+
+def _existing(app: App, run_id: int) -> Run:
+    run = runs.get(app.main, run_id)
+    if run is None:
+        raise RunMissing(run_id)
+    return run
+
+
+def _document(app: App, run: Run) -> dict[str, Any]:
+    return run_document(run, runs.progress(app.main, run.id))
