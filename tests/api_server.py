@@ -17,7 +17,6 @@ import uvicorn
 from fastapi import FastAPI
 
 from ledgerline.app import App
-from ledgerline.errors import LedgerlineError
 from ledgerline.settings import load_settings
 from ledgerline.web.api import ingestion, problems
 from ledgerline.worker.starting import Workers, resume_left
@@ -39,7 +38,7 @@ def application() -> FastAPI:
     server.state.ledgerline = App(load_settings())
     server.state.workers = workers
     server.include_router(ingestion.router)
-    server.add_exception_handler(LedgerlineError, problems.answer)
+    problems.install(server)
     return server
 
 

@@ -70,10 +70,6 @@ class UsageError(LedgerlineError):
 class RunMissing(UsageError):
     code = "run_missing"
 
-    def __init__(self, run_id: int | None = None) -> None:
-        detail = "There is no run yet." if run_id is None else f"There is no run {run_id}."
-        super().__init__(detail, hint="See: ledgerline runs")
-
 
 class SettingsError(LedgerlineError):
     code = "settings_invalid"

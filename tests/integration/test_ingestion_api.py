@@ -111,7 +111,10 @@ def test_run_plan_and_undo(house: Installation, tmp_path: Path) -> None:
             client.post(f"/ingestion/runs/{changed}/undo", json={"dryRun": True}).raise_for_status().json()
         )
         assert client.get("/ingestion/runs/latest").json()["runId"] == changed
-        undone = client.post(f"/ingestion/runs/{changed}/undo").raise_for_status().json()
+        assert client.get(f"/ingestion/runs/{changed}/undo").json()["code"] == "run_missing"
+        undone = client.post(f"/ingestion/runs/{changed}/undo?wait=60").raise_for_status().json()
+        seen = client.get(f"/ingestion/runs/{changed}/undo").raise_for_status().json()
+        assert undone == {**seen, "contacts": undone["contacts"], "records": undone["records"]}
         assert undone["contacts"] == tried["contacts"]
         assert (undone["kind"], undone["undoesRun"], undone["kept"]) == ("undo", changed, [])
         again = client.post(f"/ingestion/runs/{changed}/undo")
@@ -122,7 +125,18 @@ def test_run_plan_and_undo(house: Installation, tmp_path: Path) -> None:
             "/ingestion/invoice/run?wait=60", json={"resume": True, "acceptWithdrawals": True}
         )
         assert resumed.json()["status"] == "succeeded"
+        _undoes_without_waiting(server, resumed.json()["runId"])
     _check(house)
+
+
+def _undoes_without_waiting(server: ApiServer, run_id: int) -> None:
+    answer = server.client.post(f"/ingestion/runs/{run_id}/undo?wait=0")
+    assert answer.status_code == 202
+    deadline = time.monotonic() + 60
+    while (seen := server.client.get(answer.headers["Location"])).status_code == 404:
+        assert time.monotonic() < deadline, server.log()
+        time.sleep(0.2)
+    assert seen.json()["undoesRun"] == run_id
 
 
 def _tells_rejects(server: ApiServer, run: dict[str, Any], house: Installation) -> None:

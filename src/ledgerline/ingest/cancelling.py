@@ -30,7 +30,7 @@ def cancel(main: Database, system: str, run_id: int | None = None) -> Run:
 def _named(main: Database, run_id: int) -> Run:
     run = runs.get(main, run_id)
     if run is None:
-        raise RunMissing(run_id)
+        raise RunMissing(f"There is no run {run_id}.", hint="See: ledgerline runs")
     return run
 
 

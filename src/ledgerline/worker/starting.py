@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from ledgerline.databases import going, runs
 from ledgerline.databases.runs import RUNNING
 from ledgerline.errors import Cancelled, LedgerlineError, WorkerLost
 
+_log = logging.getLogger(__name__)
 _COMMAND = (sys.executable, "-m", "ledgerline.worker")
 
 
@@ -52,6 +54,8 @@ class Worker:
                 f"The process of the run ended unexpectedly ({code}).",
                 hint="Its log tells why. Run it again.",
             )
+        if self.error is not None:
+            _log.warning("A run did not succeed: %s (%s)", self.error.detail, self.error.code)
         self._over.set()
         self._begun.set()
 

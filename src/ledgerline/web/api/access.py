@@ -8,10 +8,22 @@ from collections.abc import Callable
 from fastapi import Request
 from typing import Annotated
 
-from fastapi import Header, Request
+from fastapi import Depends, Request
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from ledgerline.operations.keys import Key, Scope
 from ledgerline.web.api.services import ledgerline_app
+
+_header = APIKeyHeader(name="X-API-Key", scheme_name="key", auto_error=False)
+_bearer = HTTPBearer(scheme_name="bearer", auto_error=False)
+
+
+async def token(
+    header: Annotated[str | None, Depends(_header)],
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> str | None:
+    """X-API-Key, or Authorization: Bearer."""
+    return header or (bearer.credentials if bearer else None)
 
 
 def require(scope: Scope) -> Callable[..., Key]:
@@ -30,15 +42,14 @@ def require(scope: Scope) -> Callable[..., Key]:
     return required
     """A dependency that gives the caller's key. Raises what `Keys.verify` and `Key.require` raise."""
 
-    def key(
-        request: Request,
-        x_api_key: Annotated[str | None, Header()] = None,
-        authorization: Annotated[str | None, Header()] = None,
-    ) -> Key:
-        kind, _, bearer = (authorization or "").partition(" ")
-        token = x_api_key or (bearer.strip() if kind.casefold() == "bearer" else None)
-        found = ledgerline_app(request).keys.verify(token, request.client.host if request.client else "")
-        found.require(scope)
-        return found
+    Raises Unauthorised, TooManyAttempts, AuthNotConfigured, Forbidden, and what the main database says.
+    """
 
-    return key
+    def required(request: Request, sent: Annotated[str | None, Depends(token)]) -> Key:
+        address = request.client.host if request.client else ""
+        key = ledgerline_app(request).keys.verify(sent, address)
+        request.state.key_name = key.name
+        key.require(scope)
+        return key
+
+    return required

@@ -8,17 +8,17 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from ledgerline.app import SYSTEM, App
-from ledgerline.databases import going, run_details, runs
+from ledgerline.databases import going, reports, run_details, runs
 from ledgerline.databases.runs import RUNNING, Run
-from ledgerline.documents import change_document, reject_document, run_document
+from ledgerline.documents import change_document, kept_document, reject_document, run_document
 from ledgerline.errors import RunInProgress, RunMissing, WorkerLost
 from ledgerline.operations.keys import Scope
+from ledgerline.web.api import run_models
 from ledgerline.web.api.access import require
-from ledgerline.web.api.problems import problem
+from ledgerline.web.api.problems import ASKS_DATABASE, PROTECTED, documented, example, problem
 from ledgerline.web.api.run_models import (
     ChangePage,
     PlanOptions,
@@ -29,7 +29,7 @@ from ledgerline.web.api.run_models import (
     UndoDocument,
     UndoOptions,
 )
-from ledgerline.web.api.services import ledgerline_app
+from ledgerline.web.api.services import Ledgerline
 from ledgerline.worker.starting import Worker, Workers
 
 router = APIRouter(prefix="/ingestion", tags=["ingestion"])
@@ -37,7 +37,6 @@ router = APIRouter(prefix="/ingestion", tags=["ingestion"])
 _OPENING = 60.0  # seconds that a worker has to connect and to write the row of its run
 _LOOKS_EVERY = 1.0  # seconds; a run beats every two
 
-Ledgerline = Annotated[App, Depends(ledgerline_app)]
 RunId = Annotated[int, Path(alias="id", ge=1, le=2**63 - 1)]
 Wait = Annotated[float, Query(ge=0, le=600, description="Seconds to wait for the end of the run.")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
@@ -45,12 +44,20 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 _READS = [Depends(require(Scope.READ))]
 _INGESTS = [Depends(require(Scope.INGEST))]
 _ADMINISTERS = [Depends(require(Scope.ADMIN))]
-_MISSING: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such run (`run_missing`)."}}
-_STARTING: dict[int | str, dict[str, Any]] = {
-    202: {"model": RunDocument, "description": "It goes on; `Location` tells where to look."},
-    409: {"description": "A run is going (`run_in_progress`, with that `run`), or the source is paused."},
-    503: {"description": "A database cannot be reached."},
-}
+
+_ASKS = (*PROTECTED, *ASKS_DATABASE, "validation")
+_TAKES = (*_ASKS, "not_json", "unsupported_media_type", "body_too_large")
+_STARTS = (*_TAKES, "run_in_progress", "worker_lost", "login_failed", "database_missing", "settings_invalid")
+Responses = dict[int | str, dict[str, Any]]
+
+
+def _answers(value: Any, *codes: str, description: str = "Found.") -> Responses:
+    return {200: example(description, value), **documented(*codes)}
+
+
+def _started_or_done(value: Any, *codes: str) -> Responses:
+    goes_on = example("It goes on; `Location` tells where to look.", run_models.RUN)
+    return {202: goes_on, **_answers(value, *codes, description="It ended, with this `status`.")}
 
 
 def workers(request: Request) -> Workers:
@@ -69,7 +76,7 @@ Starter = Annotated[Workers, Depends(workers)]
     "/invoice/run",
     response_model=RunDocument,
     response_model_exclude_unset=True,
-    responses=_STARTING,
+    responses=_started_or_done(run_models.RUN, *_STARTS, "source_paused"),
     dependencies=_INGESTS,
 )
 def run_ingestion(
@@ -91,7 +98,7 @@ def run_ingestion(
     "/invoice/plan",
     response_model=RunDocument,
     response_model_exclude_unset=True,
-    responses=_STARTING,
+    responses=_started_or_done(run_models.PLAN, *_STARTS, "source_paused"),
     dependencies=_INGESTS,
 )
 def plan_ingestion(
@@ -114,17 +121,17 @@ def _started(
     wait: float,
     request: Request,
     response: Response,
-) -> dict[str, Any] | JSONResponse:
+) -> dict[str, Any] | Response:
     app.prepare()
     at_work = going.run_at_work(app.main, SYSTEM)
     if at_work is not None:
-        return _refused(app, at_work)
+        return _refused(app, request, at_work)
     worker = starter.start(kind, options.model_dump())
     has_ended = worker.wait(wait)
     try:
         run_id = _run_of(worker)
     except RunInProgress as error:
-        return _refused(app, going.run_at_work(app.main, SYSTEM), error)
+        return _refused(app, request, going.run_at_work(app.main, SYSTEM), error)
     if not has_ended:
         response.status_code = 202
         response.headers["Location"] = str(request.url_for("show_run", id=run_id).path)
@@ -141,22 +148,30 @@ def _run_of(worker: Worker) -> int:
     )
 
 
-def _refused(app: App, at_work: Run | None, error: RunInProgress | None = None) -> JSONResponse:
+def _refused(app: App, request: Request, at_work: Run | None, error: RunInProgress | None = None) -> Response:
     """409, with the run that is going."""
     if at_work is None:
-        return problem(error or RunInProgress("A run is beginning."))
-    error = RunInProgress(
+        raise error or RunInProgress("A run is beginning.", hint="Try again.")
+    return problem(
+        RunInProgress.code,
         f"Run {at_work.id} of {at_work.source_system} is going.",
-        run_id=at_work.id,
-        hint=f"Wait for it to end: GET {router.prefix}/runs/{at_work.id}/events",
+        f"Wait for it to end: GET {router.prefix}/runs/{at_work.id}/events",
+        scope=request.scope,
+        runId=at_work.id,
+        run=_document(app, at_work),
     )
-    return problem(error, run=_document(app, at_work))
 
 
 # -- telling -------------------------------------------------------------------------------------------
 
 
-@router.get("/runs", response_model=RunPage, response_model_exclude_unset=True, dependencies=_READS)
+@router.get(
+    "/runs",
+    response_model=RunPage,
+    response_model_exclude_unset=True,
+    responses=_answers({"runs": [run_models.RUN], "next": "7"}, *_ASKS),
+    dependencies=_READS,
+)
 def list_runs(app: Ledgerline, limit: Limit = 20, after: Annotated[int | None, Query(ge=1)] = None) -> Any:
     """The history, the newest first; `after`: what is older than this run, from `next` of the page before."""
     found = runs.latest(app.main, limit + 1, before=after)
@@ -169,14 +184,14 @@ def list_runs(app: Ledgerline, limit: Limit = 20, after: Annotated[int | None, Q
     "/runs/latest",
     response_model=RunDocument,
     response_model_exclude_unset=True,
-    responses=_MISSING,
+    responses=_answers(run_models.RUN, *_ASKS, "run_missing"),
     dependencies=_READS,
 )
 def show_latest_run(app: Ledgerline) -> Any:
     """The newest run of whatever kind."""
     found = runs.latest(app.main, limit=1)
     if not found:
-        raise RunMissing
+        raise RunMissing("There is no run yet.")
     return _document(app, found[0])
 
 
@@ -184,7 +199,7 @@ def show_latest_run(app: Ledgerline) -> Any:
     "/runs/{id}",
     response_model=RunDocument,
     response_model_exclude_unset=True,
-    responses=_MISSING,
+    responses=_answers(run_models.RUN, *_ASKS, "run_missing"),
     dependencies=_READS,
 )
 def show_run(app: Ledgerline, run_id: RunId) -> Any:
@@ -200,7 +215,7 @@ def existing_run(app: Ledgerline, run_id: RunId) -> Run:
 @router.get(
     "/runs/{id}/events",
     response_class=EventSourceResponse,
-    responses=_MISSING,
+    responses=documented(*_ASKS, "run_missing"),
     dependencies=_READS,
 )
 async def follow_run(
@@ -231,7 +246,17 @@ def _event(app: App, run_id: int) -> tuple[dict[str, Any], str]:
     return _document(app, run), "interrupted" if going.is_interrupted(app.main, run) else "progress"
 
 
-@router.get("/runs/{id}/rejects", response_model=RejectPage, responses=_MISSING, dependencies=_READS)
+@router.get(
+    "/runs/{id}/rejects",
+    response_model=RejectPage,
+    responses=_answers(
+        {"rejects": [run_models.REJECT], "next": "12"},
+        *_ASKS,
+        "run_missing",
+        description="A page of rejects.",
+    ),
+    dependencies=_READS,
+)
 def list_rejects(
     app: Ledgerline,
     run_id: RunId,
@@ -244,7 +269,17 @@ def list_rejects(
     return _page("rejects", rows, limit, reject_document, lambda row: str(row["ordinal"]))
 
 
-@router.get("/runs/{id}/changes", response_model=ChangePage, responses=_MISSING, dependencies=_READS)
+@router.get(
+    "/runs/{id}/changes",
+    response_model=ChangePage,
+    responses=_answers(
+        {"changes": [run_models.CHANGE], "next": "41.designation"},
+        *_ASKS,
+        "run_missing",
+        description="A page of changes.",
+    ),
+    dependencies=_READS,
+)
 def list_changes(
     app: Ledgerline,
     run_id: RunId,
@@ -279,7 +314,10 @@ def _page(
     status_code=202,
     response_model=RunDocument,
     response_model_exclude_unset=True,
-    responses={**_MISSING, 409: {"description": "It has ended (`run_not_going`)."}},
+    responses={
+        202: example("It is asked to stop.", run_models.RUN),
+        **documented(*_ASKS, "run_missing", "run_not_going", "run_in_progress"),
+    },
     dependencies=_INGESTS,
 )
 def cancel_run(app: Ledgerline, run_id: RunId) -> Any:
@@ -295,30 +333,59 @@ def cancel_run(app: Ledgerline, run_id: RunId) -> Any:
     response_model=UndoDocument,
     response_model_exclude_unset=True,
     responses={
-        **_MISSING,
-        409: {"description": "It cannot be undone (`undo_refused`), or a run is going (`run_in_progress`)."},
+        202: {"description": "It goes on; `Location` tells where to look.", "content": {}},
+        **_answers(run_models.UNDO, *_STARTS, "run_missing", "undo_refused", description="The undo."),
     },
     dependencies=_ADMINISTERS,
 )
 def undo_run(
-    app: Ledgerline, starter: Starter, run_id: RunId, options: Annotated[UndoOptions | None, Body()] = None
+    app: Ledgerline,
+    starter: Starter,
+    request: Request,
+    run_id: RunId,
+    wait: Wait = 10,
+    options: Annotated[UndoOptions | None, Body()] = None,
 ) -> Any:
-    """Take a run back and pause its source; what others changed since is kept and listed."""
+    """Take a run back and pause its source; what others changed since is kept and listed.
+
+    200 with the undo when it ends within `wait` seconds. Else 202: it is one transaction, everything or
+    nothing, and is seen when it is through.
+    """
     app.prepare()
     _existing(app, run_id)
+    if (at_work := going.run_at_work(app.main, SYSTEM)) is not None:
+        return _refused(app, request, at_work)
     worker = starter.start("undo", {"run_id": run_id, **(options or UndoOptions()).model_dump()})
-    worker.wait()
+    if not worker.wait(wait):
+        return Response(status_code=202, headers={"Location": request.url_for("show_undo", id=run_id).path})
     if isinstance(worker.error, RunInProgress):
-        return _refused(app, going.run_at_work(app.main, SYSTEM), worker.error)
+        return _refused(app, request, going.run_at_work(app.main, SYSTEM), worker.error)
     if worker.error is not None:
         raise worker.error
     return worker.document
 
 
+@router.get(
+    "/runs/{id}/undo",
+    response_model=UndoDocument,
+    response_model_exclude_unset=True,
+    responses=_answers(run_models.UNDO, *_ASKS, "run_missing", description="The undo."),
+    dependencies=_READS,
+)
+def show_undo(app: Ledgerline, run_id: RunId) -> Any:
+    """The undo because of which this run is not in effect, with what it kept; 404 when there is none."""
+    _existing(app, run_id)
+    undo_id = runs.undone_by(app.main, run_id)
+    if undo_id is None:
+        raise RunMissing(f"Run {run_id} is not undone.")
+    kept = [kept_document(row) for row in reports.kept_by_undo(app.main, undo_id)]
+    return {**_document(app, _existing(app, undo_id)), "kept": kept}
+
+
 def _existing(app: App, run_id: int) -> Run:
     run = runs.get(app.main, run_id)
     if run is None:
-        raise RunMissing(run_id)
+        raise RunMissing(f"There is no run {run_id}.", hint="See: GET /ingestion/runs")
     return run
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
+from pydantic import ConfigDict
 from pydantic.config import JsonDict
 
-_EXAMPLE: JsonDict = {
+from ledgerline.web.api.shapes import Document
+
+RUN: JsonDict = {
     "runId": 7,
     "kind": "ingest",
     "sourceSystem": "INVOICE",
@@ -37,11 +38,71 @@ _EXAMPLE: JsonDict = {
 }
 
 
-class _Shape(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
+PLAN: JsonDict = {
+    **RUN,
+    "kind": "plan",
+    "status": "succeeded",
+    "finishedAt": "2026-11-22T10:15:30.000Z",
+    "plan": {
+        "inserted": {
+            "total": 1340,
+            "samples": [
+                {
+                    "sourceRecordId": "11",
+                    "name": "Asha Rao",
+                    "companyName": "Lotus Traders",
+                    "email": "asha.rao@lotus.example",
+                    "phone": "+919820012345",
+                }
+            ],
+        },
+        "rejected": {
+            "total": 53,
+            "groups": {"no_email_or_phone": 53},
+            "samples": [{"sourceRecordId": "12", "reasons": "no_email_or_phone"}],
+        },
+    },
+}
+UNDO: JsonDict = {
+    **RUN,
+    "runId": 8,
+    "kind": "undo",
+    "status": "succeeded",
+    "finishedAt": "2026-11-22T10:20:00.000Z",
+    "progress": None,
+    "undoesRun": 7,
+    "kept": [
+        {
+            "contactId": 41,
+            "sourceRecordId": None,
+            "field": "designation",
+            "value": "Director",
+            "valueBefore": None,
+            "reason": "edited",
+            "changedBy": "kim",
+        }
+    ],
+}
+REJECT: JsonDict = {
+    "runId": 7,
+    "sourceSystem": "INVOICE",
+    "sourceRecordId": "12",
+    "reasons": ["no_email_or_phone"],
+    "raw": {"name": "Dov Katz", "phone": "NA", "email": None},
+    "resolvedRun": None,
+}
+CHANGE: JsonDict = {
+    "contactId": 41,
+    "field": "designation",
+    "oldValue": "Manager",
+    "newValue": "Director",
+    "rule": "newest",
+    "sourceSystem": "INVOICE",
+    "sourceRecordId": "11",
+}
 
 
-class RunOptions(_Shape):
+class RunOptions(Document):
     """What is wished of a run; all of it may be left out."""
 
     full: bool = False
@@ -54,20 +115,20 @@ class RunOptions(_Shape):
     """Read a source that an undo paused."""
 
 
-class PlanOptions(_Shape):
+class PlanOptions(Document):
     full: bool = False
     reconcile: bool = False
     accept_withdrawals: bool = False
 
 
-class UndoOptions(_Shape):
+class UndoOptions(Document):
     strict: bool = False
     """Change nothing if others changed something since."""
     dry_run: bool = False
     """Tell what would happen, and change nothing."""
 
 
-class RunProgress(_Shape):
+class RunProgress(Document):
     stage: str
     """plan, stage, match, merge, write, done; of a run that failed the stage in which it did."""
     done: int
@@ -79,7 +140,7 @@ class RunProgress(_Shape):
     """Of the stage `stage`."""
 
 
-class RunCounts(_Shape):
+class RunCounts(Document):
     """fetched = inserted + updated + unchanged + merged + rejected + withdrawn + inactive."""
 
     fetched: int
@@ -93,21 +154,21 @@ class RunCounts(_Shape):
     vanished: int
 
 
-class RunError(_Shape):
+class RunError(Document):
     code: str
     detail: str | None
     hint: str | None
 
 
-class PlanSection(_Shape):
+class PlanSection(Document):
     total: int
     groups: dict[str, int] | None = None
     """How many by field, or by reasons."""
     samples: list[dict[str, Any]]
 
 
-class RunDocument(_Shape):
-    model_config = ConfigDict(extra="allow", json_schema_extra={"example": _EXAMPLE})
+class RunDocument(Document):
+    model_config = ConfigDict(extra="allow", json_schema_extra={"example": RUN})
 
     run_id: int
     kind: Literal["ingest", "plan", "undo", "unmerge"]
@@ -127,18 +188,20 @@ class RunDocument(_Shape):
 
 
 class UndoDocument(RunDocument):
-    contacts: dict[str, int]
-    records: dict[str, int]
+    """`contacts` and `records`: how many of each fate, told to who asked for the undo."""
+
+    contacts: dict[str, int] | None = None
+    records: dict[str, int] | None = None
     kept: list[dict[str, Any]]
 
 
-class RunPage(_Shape):
+class RunPage(Document):
     runs: list[RunDocument]
     next: str | None
     """What to send as `after` for the next page; null: this is the last one."""
 
 
-class RejectDocument(_Shape):
+class RejectDocument(Document):
     run_id: int
     source_system: str
     source_record_id: str | None
@@ -147,12 +210,12 @@ class RejectDocument(_Shape):
     resolved_run: int | None
 
 
-class RejectPage(_Shape):
+class RejectPage(Document):
     rejects: list[RejectDocument]
     next: str | None
 
 
-class ChangeDocument(_Shape):
+class ChangeDocument(Document):
     contact_id: int
     field: str
     old_value: str | None
@@ -162,6 +225,6 @@ class ChangeDocument(_Shape):
     source_record_id: str | None
 
 
-class ChangePage(_Shape):
+class ChangePage(Document):
     changes: list[ChangeDocument]
     next: str | None

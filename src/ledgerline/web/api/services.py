@@ -9,7 +9,9 @@ from fastapi import Depends, Request
 
 from __future__ import annotations
 
-from fastapi import Request
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
 
 from ledgerline.app import App
 
