@@ -10,13 +10,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.house import Installation, check_tables
 
-from ledgerline.databases import runs
+from ledgerline.databases import going, runs
+from ledgerline.databases.schema import ingestion_runs, leases, run_progress
 from ledgerline.ingest.run import Cancel
 from ledgerline.ingest.scope import Wanted
 from ledgerline.sources.sample_database import write_sample
@@ -162,3 +164,20 @@ def test_a_number_that_another_process_got_is_not_the_holder(sampled: Installati
     assert runs.is_process_alive(own, None)
     assert runs.is_process_alive(own, runs.utc_now())
     assert not runs.is_process_alive(own, runs.utc_now().replace(year=2001))
+
+
+def test_a_run_of_another_machine_is_judged_by_its_heartbeat(sampled: Installation) -> None:
+    run = sampled.ingest()
+    with sampled.app() as app:
+        with app.main.begin() as connection:
+            connection.execute(ingestion_runs.update().values(status="running"))
+            connection.execute(leases.update().values(holder="elsewhere:1", run_id=run.id))
+        (run,) = runs.latest(app.main)
+        at_work = going.run_at_work(app.main, "INVOICE")
+        assert at_work is not None
+        assert not going.is_interrupted(app.main, run)
+        with app.main.begin_activity() as connection:
+            long_ago = runs.utc_now() - timedelta(minutes=5)
+            connection.execute(run_progress.update().values(beat_at=long_ago))
+        assert going.run_at_work(app.main, "INVOICE") is None
+        assert going.is_interrupted(app.main, run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as json_module
 import os
 import signal
 import sys
@@ -165,6 +166,10 @@ def _plan(app: App, samples: int | None, *, json: bool, **wanted: bool) -> None:
         document = run_document(run, runs.progress(app.main, run.id))
         show.print_json({**document, "plan": plan_document(told)})
         return
+    _plan_report(run, told)
+
+
+def _plan_report(run: Run, told: Mapping[str, Mapping[str, Any]]) -> None:
     show.out.print(f"\n[bold]Plan {run.id}[/]: what a run would do now. Nothing was written.\n")
     show.account(run)
     show.out.print()
@@ -294,10 +299,19 @@ def _watch(app: App, *, json: bool) -> None:
             return
         run = latest[0]
     run = watching.follow(app.main, run, json=json)
-    if run.status == "succeeded" and not json:
-        _report(app, run)
-    elif run.status != "succeeded":
+    if run.status != "succeeded":
         raise typer.Exit(1)
+    if not json:
+        _report_of_any(app, run)
+
+
+def _report_of_any(app: App, run: Run) -> None:
+    if run.kind == "ingest":
+        _report(app, run)
+    elif run.foreseen is not None:
+        _plan_report(run, json_module.loads(run.foreseen))
+    else:
+        show.out.print(f"Run {run.id}, an {run.kind}, [green]{run.status}[/].")
 
 
 def _run_row(run: Run, *, is_left: bool) -> list[str]:

@@ -99,7 +99,7 @@ def _told(run: Run, progress: Mapping[str, Any]) -> list[str]:
 
 def _tell_end(run: Run) -> None:
     if run.status in RUNNING:
-        show.err.print(f"Run {run.id}: {INTERRUPTED}.")
+        show.err.print(f"Run {run.id}: {INTERRUPTED if run.kind == 'ingest' else 'stopped'}.")
     elif run.status != "succeeded":
         show.err.print(f"Run {run.id} {run.status}: {run.error_detail}", markup=False)
         if run.error_hint:
