@@ -176,8 +176,10 @@ def test_a_run_of_another_machine_is_judged_by_its_heartbeat(sampled: Installati
         at_work = going.run_at_work(app.main, "INVOICE")
         assert at_work is not None
         assert not going.is_interrupted(app.main, run)
+        long_ago = runs.utc_now() - timedelta(minutes=5)
+        with app.main.begin() as connection:
+            connection.execute(leases.update().values(beat_at=long_ago))
         with app.main.begin_activity() as connection:
-            long_ago = runs.utc_now() - timedelta(minutes=5)
             connection.execute(run_progress.update().values(beat_at=long_ago))
         assert going.run_at_work(app.main, "INVOICE") is None
         assert going.is_interrupted(app.main, run)

@@ -54,7 +54,7 @@ def is_interrupted(main: Database, run: Run) -> bool:
 def _seems_alive(main: Database, holds: Held) -> bool:
     """As `runs.HolderWatch`, but at once: the heartbeat of another machine is compared with this clock."""
     host, _, pid = holds.holder.rpartition(":")
-    beat = runs.last_beat(main, holds.run_id)
+    beat = runs.last_beat(main, holds.holder, holds.run_id)
     if host == socket.gethostname():
         return runs.is_process_alive(int(pid), beat)
     return beat is None or runs.utc_now() - beat < _SILENCE

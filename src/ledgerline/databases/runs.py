@@ -120,18 +120,20 @@ class HolderWatch:
     def __call__(self, holder: str, run_id: int | None) -> bool:
         host, _, pid = holder.rpartition(":")
         if host == socket.gethostname():
-            return not is_process_alive(int(pid), self._beat_of(run_id))
-        before = self._beat_of(run_id)
+            return not is_process_alive(int(pid), last_beat(self._main, holder, run_id))
+        before = last_beat(self._main, holder, run_id)
         time.sleep(_SILENCE)
-        return self._beat_of(run_id) == before
-
-    def _beat_of(self, run_id: int | None) -> datetime | None:
-        return last_beat(self._main, run_id)
+        return last_beat(self._main, holder, run_id) == before
 
 
-def last_beat(main: Database, run_id: int | None) -> datetime | None:
+def last_beat(main: Database, holder: str, run_id: int | None) -> datetime | None:
+    """When the holder of a lease last gave a sign of life: of its run, or by taking the lease."""
+    query = sa.select(sa.func.max(leases.c.beat_at)).where(leases.c.holder == holder)
+    with main.connect() as connection:
+        taken: datetime | None = connection.execute(query).scalar_one()
     seen = None if run_id is None else progress(main, run_id)
-    return None if seen is None else seen["beat_at"]
+    beats = [taken, None if seen is None else seen["beat_at"]]
+    return max((beat for beat in beats if beat is not None), default=None)
 
 
 _CLOCK_STEP = timedelta(seconds=5)
