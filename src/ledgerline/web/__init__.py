@@ -1,2 +1,1 @@
-"""The HTTP API."""
 """The HTTP side: the API of docs/api.md."""

@@ -1,2 +1,1 @@
-"""Routers, one file a subject."""
 """The routers, one file a subject."""

@@ -1,11 +1,8 @@
 """Who asks, and whether they may: the key of a request."""
-"""Who may ask: every endpoint but the health checks asks for a key with a scope."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-
-from fastapi import Request
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -28,19 +25,6 @@ async def token(
 
 def require(scope: Scope) -> Callable[..., Key]:
     """A dependency: the key of the request, which has this scope.
-
-    Raises Unauthorised, TooManyAttempts, AuthNotConfigured, Forbidden, and what the main database says.
-    """
-
-    def required(request: Request) -> Key:
-        address = request.client.host if request.client else ""
-        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        key = ledgerline_app(request).keys.verify(request.headers.get("X-API-Key") or bearer, address)
-        key.require(scope)
-        return key
-
-    return required
-    """A dependency that gives the caller's key. Raises what `Keys.verify` and `Key.require` raise."""
 
     Raises Unauthorised, TooManyAttempts, AuthNotConfigured, Forbidden, and what the main database says.
     """

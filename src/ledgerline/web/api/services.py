@@ -5,13 +5,6 @@ from __future__ import annotations
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
-"""What endpoints work with, as the server made it."""
-
-from __future__ import annotations
-
-from typing import Annotated, cast
-
-from fastapi import Depends, Request
 
 from ledgerline.app import App
 
@@ -21,6 +14,3 @@ def ledgerline_app(request: Request) -> App:
 
 
 Ledgerline = Annotated[App, Depends(ledgerline_app)]
-    app = request.app.state.ledgerline
-    assert isinstance(app, App)
-    return app
