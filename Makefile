@@ -7,9 +7,11 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test crash check format lock lock-check bench clean
+.PHONY: help setup demo serve test check format lock lock-check bench clean
 
 help:
 	@echo "make demo    ingest a sample invoice database into an embedded main database, and show the report"
+	@echo "make serve   run the API on http://127.0.0.1:4002"
 	@echo "make test    run the test suite (installs PostgreSQL into .venv; no server to set up)"
 	@echo "make crash   kill runs, many more times than make test does"
 	@echo "make check   lint, types, import contracts, lock files"
@@ -38,6 +40,9 @@ $(VENV)/.dev: requirements/dev.lock $(VENV)/.app
 
 demo: $(VENV)/.app
 	@$(BIN)/ledgerline demo
+
+serve: $(VENV)/.app
+	@$(BIN)/ledgerline serve
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2

@@ -142,6 +142,21 @@ class Database:
         self._readers = threading.local()
         self.engine.dispose()
 
+    def connections(self) -> tuple[int, int]:
+        """How many connections of the pool are idle, and how many are used."""
+        pools = [engine.pool for engine in self._engines()]
+        return sum(pool.checkedin() for pool in pools), sum(pool.checkedout() for pool in pools)  # type: ignore[attr-defined]
+
+    def close_pool(self) -> None:
+        """Close what is idle in the pool; what is used closes when it is given back."""
+        for engine in self._engines():
+            engine.dispose()
+
+    def _engines(self) -> set[sa.Engine]:
+        if self.read_only:
+            return {self.engine}
+        return {self.engine, self.server.activity_engine(self.url, self.engine, self.limits)}
+
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from ledgerline.operations.keys import Key, Scope
+from ledgerline.settings import Environment, Settings
 from ledgerline.web.api.services import ledgerline_app
 
 _header = APIKeyHeader(name="X-API-Key", scheme_name="key", auto_error=False)
@@ -37,3 +39,18 @@ def require(scope: Scope) -> Callable[..., Key]:
         return key
 
     return required
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens there."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def is_open_here(settings: Settings) -> bool:
+    """Whether strangers may see where the databases are: only on a machine of one's own."""
+    return settings.environment is not Environment.PRODUCTION and is_loopback(settings.host)

@@ -64,9 +64,6 @@ TABLE: Final[Mapping[str, tuple[int, str]]] = {
     "query_cancelled": (409, "The query was cancelled"),
     "query_missing": (404, "No such query"),
     "too_many_queries": (429, "Too many queries at once"),
-    "run_missing": (404, "No such run"),
-    "run_not_going": (409, "The run has ended"),
-    "worker_lost": (503, "The process of the run ended unexpectedly"),
     "run_in_progress": (409, "A run is going"),
     "lease_lost": (409, "Another process took the run over"),
     "withdrawal_breaker": (409, "Too much would be withdrawn"),
@@ -137,7 +134,7 @@ def of_error(error: LedgerlineError, scope: Mapping[str, Any]) -> Response:
     members = {"runId": error.run_id} if isinstance(error, RunInProgress) else {}
     return problem(
         error.code if error.code in TABLE else "internal_error",
-        error.detail if error.code in TABLE else "The service failed.",
+        error.public_detail if error.code in TABLE else "The service failed.",
         error.hint,
         scope=scope,
         headers=headers,
@@ -204,7 +201,15 @@ def _on_http(request: Request, error: Exception) -> Response:
     code = _OF_STATUS.get(error.status_code, "bad_request" if error.status_code < 500 else "internal_error")
     request.state.error_code = code
     detail = HTTPStatus(TABLE[code][0]).phrase + "."
-    return problem(code, detail, "/docs lists what there is.", scope=request.scope, headers=error.headers)
+    headers = {"Allow": _allowed(request)} if code == "method_not_allowed" else error.headers
+    return problem(code, detail, "/docs lists what there is.", scope=request.scope, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """All methods that the path takes, and not those of the first route alone."""
+    operations = request.app.openapi()["paths"]
+    path = getattr(request.scope.get("route"), "path", request.url.path)
+    return ", ".join(sorted(method.upper() for method in operations.get(path, {}))) or "GET"
 
 
 # -- documentation ---------------------------------------------------------------------------------------

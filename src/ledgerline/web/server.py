@@ -1,0 +1,159 @@
+"""The application, and the server that runs it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from types import FrameType
+from typing import Any, Final
+
+import uvicorn
+from anyio import to_thread
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from ledgerline import __version__
+from ledgerline.app import App
+from ledgerline.operations.probe import Probe
+from ledgerline.settings import Settings
+from ledgerline.web import logs
+from ledgerline.web.api import databases, health, metrics, problems, queries
+from ledgerline.web.api.access import is_loopback
+from ledgerline.web.api.services import Probes
+from ledgerline.web.metrics import Metrics
+from ledgerline.web.middleware import Clock, Gate, Recorder
+
+ROUTERS: Final[Sequence[APIRouter]] = (health.router, databases.router, queries.router, metrics.router)
+
+_log = logging.getLogger(__name__)
+
+_LAST_SECONDS: Final = 3.0  # for what is left when the time to end is over
+_THREADS: Final = 64  # of endpoints that ask a database
+_THIS_MACHINE: Final = ("localhost", "127.0.0.1", "[::1]")
+_ABOUT: Final = (
+    "Brings the contacts of an invoice database into the main database, and looks after both. "
+    "Errors are RFC 9457 problem documents: `code` for programs, `hint` for what to do next."
+)
+
+
+def create_app(ledgerline: App, ready: Callable[[], None] = lambda: None) -> FastAPI:
+    """The API over this installation. Probes run while it lives; whoever made `ledgerline` closes it.
+
+    ready  called when both databases were looked at, just before the first request is taken
+    """
+    settings = ledgerline.settings
+    probes = Probes(
+        Probe("main", settings.main.url, settings.service.probe),
+        Probe("invoice", settings.invoice.url, settings.service.probe),
+    )
+    app = FastAPI(
+        title="Ledgerline",
+        version=__version__,
+        description=_ABOUT,
+        lifespan=_lifespan,
+        redirect_slashes=False,
+    )
+    app.state.ledgerline = ledgerline
+    app.state.probes = probes
+    app.state.metrics = Metrics(ledgerline, probes.both())
+    app.state.began = time.monotonic()
+    app.state.ready = ready
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    service = settings.service
+    app.add_middleware(Clock, seconds=service.request_ms / 1000)
+    app.add_middleware(Gate, hosts=hosts(settings), origins=service.origins, body_bytes=service.body_bytes)
+    app.add_middleware(Recorder, metrics=app.state.metrics)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    to_thread.current_default_thread_limiter().total_tokens = _THREADS
+    # Made now, by one thread; none of them connects yet.
+    assert app.state.ledgerline.queries
+    probes: Probes = app.state.probes
+    for probe in probes.both():
+        probe.start()
+    for probe in probes.both():
+        await to_thread.run_sync(probe.wait_for_first)
+    app.state.metrics.figures.start()
+    app.state.ready()
+    try:
+        yield
+    finally:
+        app.state.metrics.figures.stop()
+        for probe in probes.both():
+            await to_thread.run_sync(probe.stop)
+
+
+def hosts(settings: Settings) -> tuple[str, ...]:
+    """The names that the service answers to."""
+    if settings.service.hosts:
+        return settings.service.hosts
+    return (*_THIS_MACHINE, settings.host.lower()) if is_loopback(settings.host) else ("*",)
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas["Problem"] = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(schemas["Problem"].pop("$defs", {}))
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+# -- running it ------------------------------------------------------------------------------------------
+
+
+class _Server(uvicorn.Server):
+    """Ends within its time once it is told to, whatever hangs: queries are stopped, then the process."""
+
+    def __init__(self, config: uvicorn.Config, ledgerline: App, seconds: float) -> None:
+        super().__init__(config)
+        self._ledgerline = ledgerline
+        self._seconds = seconds
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        threading.Thread(target=self._end, name="shutdown", daemon=True).start()
+
+    def _end(self) -> None:
+        time.sleep(self._seconds)
+        for result in self._ledgerline.queries.running():
+            threading.Thread(target=result.cancel, daemon=True).start()
+        time.sleep(_LAST_SECONDS)
+        _log.error("The service did not end in time and was ended.")
+        logging.shutdown()
+        os._exit(1)
+
+
+def run(ledgerline: App, ready: Callable[[], None]) -> None:
+    """Serve until SIGTERM or Ctrl-C. `ready` is called when it listens."""
+    settings = ledgerline.settings
+    logs.configure()
+    seconds = settings.service.shutdown_ms / 1000
+    config = uvicorn.Config(
+        create_app(ledgerline, ready),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        timeout_graceful_shutdown=max(1, round(seconds)),
+    )
+    # The server hands the signal on when it is done; by then it has done its work.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    _Server(config, ledgerline, seconds).run()

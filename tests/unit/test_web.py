@@ -1,0 +1,104 @@
+"""The application without a server: what nobody thought of, and that its documentation is complete."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+
+from ledgerline import errors
+from ledgerline.app import App
+from ledgerline.settings import load_settings
+from ledgerline.web import logs
+from ledgerline.web.api.access import is_loopback
+from ledgerline.web.api.answers import wanted_format
+from ledgerline.web.api.problems import TABLE
+from ledgerline.web.server import create_app, hosts
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def ledgerline(tmp_path: Path) -> App:
+    return App(load_settings({"API_KEY": "a-key-of-a-unit-test"}, tmp_path))
+
+
+def test_an_unexpected_error_is_told_without_its_text(
+    ledgerline: App, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("SELECT 'a secret' failed")
+
+    monkeypatch.setattr(ledgerline.keys, "verify", broken)
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    logs.configure()
+    try:
+        answer = anyio.run(_got, ledgerline, "/database/config")
+    finally:
+        root.handlers, root.level = handlers, level
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    (line,) = capsys.readouterr().err.splitlines()
+    logged = json.loads(line)
+    assert logged["error"] == ["RuntimeError"]
+    assert any("broken" in place for place in logged["at"])
+    assert logged["request_id"] == answer.json()["requestId"]
+    assert "secret" not in line + answer.text
+
+
+async def _got(ledgerline: App, path: str) -> httpx.Response:
+    transport = httpx.ASGITransport(create_app(ledgerline))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        return await client.get(path)
+
+
+def test_every_endpoint_is_documented(ledgerline: App) -> None:
+    page = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    for path in create_app(ledgerline).openapi()["paths"]:
+        assert f"{path}`" in page, path
+
+
+def test_every_error_has_a_status() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    codes = {kind.code for kind in kinds if issubclass(kind, errors.LedgerlineError)}
+    bases = {"error", "access_denied", "run_failed", "account_imbalance"}  # of these a 500 is right
+    assert codes - bases <= set(TABLE)
+
+
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        ("", "json"),
+        ("*/*", "json"),
+        ("text/csv", "csv"),
+        ("text/html, */*;q=0.1", "json"),
+        ("text/csv;q=0.5, application/x-ndjson", "ndjson"),
+        ("text/csv;q=0", None),
+        ("text/html", None),
+        ("text/csv;q=x", "csv"),
+    ],
+)
+def test_the_format_that_is_liked_best(accept: str, form: str | None) -> None:
+    assert wanted_format(accept) == form
+
+
+@pytest.mark.parametrize(
+    ("host", "is_own"),
+    [("127.0.0.1", True), ("localhost", True), ("::1", True), ("127.9.9.9", True),
+     ("0.0.0.0", False), ("::", False), ("db", False), ("localhost.evil.example", False)],
+)  # fmt: skip
+def test_what_only_this_machine_reaches(host: str, is_own: bool) -> None:
+    assert is_loopback(host) is is_own
+
+
+def test_the_names_it_answers_to(tmp_path: Path) -> None:
+    assert "localhost" in hosts(load_settings({}, tmp_path))
+    assert hosts(load_settings({"HOST": "0.0.0.0"}, tmp_path)) == ("*",)
+    assert hosts(load_settings({"ALLOWED_HOSTS": "A.example, b.example"}, tmp_path)) == (
+        "a.example",
+        "b.example",
+    )
