@@ -78,6 +78,16 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "HOST": "127.0.0.1",
     "PORT": "4002",
     "API_KEY": "",
+    "ALLOWED_HOSTS": "",
+    "ALLOWED_ORIGINS": "",
+    "MAX_BODY_BYTES": "1048576",
+    "REQUEST_TIMEOUT": "150000",
+    "SHUTDOWN_TIMEOUT": "10000",
+    "PROBE_INTERVAL": "5000",
+    "PROBE_TIMEOUT": "2000",
+    "PROBE_SLOW": "500",
+    "PROBE_RISE": "2",
+    "PROBE_FALL": "2",
 }
 """Every setting with its default as text; empty where there is none."""
 
@@ -141,6 +151,29 @@ class DatabaseSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeSettings:
+    """How a database is watched. Times are in milliseconds."""
+
+    interval_ms: int
+    timeout_ms: int
+    slow_ms: int  # an answer that takes longer is degraded
+    rise: int  # equal answers in a row until it is called better
+    fall: int  # … or worse
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """The edges of the API. Times are in milliseconds."""
+
+    hosts: tuple[str, ...]  # names it answers to; empty: see docs/configuration.md
+    origins: tuple[str, ...]  # web pages of other origins that may ask
+    body_bytes: int
+    request_ms: int
+    shutdown_ms: int
+    probe: ProbeSettings
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     environment: Environment
     main: DatabaseSettings
@@ -155,6 +188,7 @@ class Settings:
     host: str
     port: int
     api_key: Secret | None
+    service: ServiceSettings
     notices: tuple[str, ...]
     described: tuple[tuple[str, str, str], ...]  # see `describe`
 
@@ -360,6 +394,7 @@ def _build(reader: _Reader) -> Settings:
         host=reader.read("HOST", _host),
         port=reader.read("PORT", _whole(1, 65535)),
         api_key=_api_key(reader),
+        service=_service(reader),
         notices=tuple(reader.notices),
         described=tuple(_described(reader, {"": main.url, "INVOICE_": invoice.url})),
     )
@@ -381,6 +416,24 @@ def _api_key(reader: _Reader) -> Secret | None:
     if key is not None and len(key.reveal()) < 16:
         reader.notices.append("API_KEY is short and can be guessed: use 16 characters or more.")
     return key
+
+
+def _service(reader: _Reader) -> ServiceSettings:
+    return ServiceSettings(
+        hosts=reader.optional("ALLOWED_HOSTS", _listed(_HOST, "host names, with commas between them")) or (),
+        origins=reader.optional("ALLOWED_ORIGINS", _listed(_ORIGIN, "origins such as https://app.example"))
+        or (),
+        body_bytes=reader.read("MAX_BODY_BYTES", _whole(1_000, 100_000_000)),
+        request_ms=reader.read("REQUEST_TIMEOUT", _whole(100, _DAY_MS)),
+        shutdown_ms=reader.read("SHUTDOWN_TIMEOUT", _whole(100, 3_600_000)),
+        probe=ProbeSettings(
+            interval_ms=reader.read("PROBE_INTERVAL", _whole(100, 3_600_000)),
+            timeout_ms=reader.read("PROBE_TIMEOUT", _whole(10, 3_600_000)),
+            slow_ms=reader.read("PROBE_SLOW", _whole(1, 3_600_000)),
+            rise=reader.read("PROBE_RISE", _whole(1, 100)),
+            fall=reader.read("PROBE_FALL", _whole(1, 100)),
+        ),
+    )
 
 
 # --- databases ---------------------------------------------------------------------------------
@@ -650,6 +703,21 @@ def _host(text: str) -> str:
             "It is no host name or address.", hint="Write 127.0.0.1, 0.0.0.0 or a name, without a port."
         )
     return text
+
+
+_HOST = r"\*|[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]"
+_ORIGIN = r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+
+
+def _listed(pattern: str, what: str) -> Callable[[str], tuple[str, ...]]:
+    def parse(text: str) -> tuple[str, ...]:
+        items = tuple(item.strip().lower() for item in text.split(",") if item.strip())
+        for item in items:
+            if not re.fullmatch(pattern, item):
+                raise SettingsError(f"'{item}' does not belong into it.", hint=f"Write {what}.")
+        return items
+
+    return parse
 
 
 def _key(text: str) -> Secret:
