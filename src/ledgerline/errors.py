@@ -61,6 +61,11 @@ class LedgerlineError(Exception):
         self.hint = hint
         self.given_up = False  # it was retryable, and tried again as often as is allowed
 
+    @property
+    def public_detail(self) -> str:
+        """`detail`, where it may leave this process: never a driver's own text."""
+        return self.detail
+
 
 class UsageError(LedgerlineError):
     code = "usage"
@@ -86,43 +91,58 @@ class DriverMissing(LedgerlineError):
 
 
 class DatabaseError(LedgerlineError):
+    """`detail` may be the server's own text; `meaning` is what strangers are told instead."""
+
     code = "database_error"
+    meaning: ClassVar[str] = "The database refused the statement."
+
+    @property
+    def public_detail(self) -> str:
+        return self.meaning
 
 
 class DatabaseUnreachable(DatabaseError):
     code = "cannot_connect"
+    meaning = "The database cannot be reached, or the connection to it broke."
     retryable = True
     exit_code = 3
 
 
 class LoginRefused(DatabaseError):
     code = "login_failed"
+    meaning = "The database refused the login."
     exit_code = 3
 
 
 class DatabaseMissing(DatabaseError):
     code = "database_missing"
+    meaning = "The database does not exist."
     exit_code = 3
 
 
 class PermissionDenied(DatabaseError):
     code = "permission_denied"
+    meaning = "The database login, or this service, may not do that."
 
 
 class TableMissing(DatabaseError):
     code = "table_missing"
+    meaning = "A table or view does not exist in the database, or may not be seen."
 
 
 class ColumnMissing(DatabaseError):
     code = "column_missing"
+    meaning = "A column does not exist."
 
 
 class UnreadableValue(DatabaseError):
     code = "unreadable_value"
+    meaning = "A value of a row cannot be read or converted."
 
 
 class TransientFault(DatabaseError):
     code = "transient_fault"
+    meaning = "The database is busy: a lock, a connection or the time ran out."
     retryable = True
 
 

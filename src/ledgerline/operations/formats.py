@@ -15,7 +15,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -45,7 +45,7 @@ MEDIA_TYPES: Final = {
 _OPTIONS: Final = orjson.OPT_NON_STR_KEYS
 
 
-def written(result: Result, form: Format) -> Iterator[bytes]:
+def written(result: Result, form: Format) -> Generator[bytes, None, None]:
     """The answer in this format. What goes wrong on the way is told at its end, and nothing is raised."""
     writers: dict[Format, Callable[[Result], Iterator[bytes]]] = {
         Format.JSON: _json,
@@ -75,7 +75,7 @@ def _batches(result: Result, write: Callable[[list[tuple[Any, ...]]], bytes]) ->
 
 
 def _error(error: LedgerlineError) -> dict[str, str]:
-    return {"code": error.code, "detail": error.detail, "hint": error.hint}
+    return {"code": error.code, "detail": error.public_detail, "hint": error.hint}
 
 
 # -- values --------------------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ def _csv(result: Result) -> Iterator[bytes]:
     try:
         yield from _batches(result, _csv_lines)
     except LedgerlineError as error:
-        yield f"# error: {error.code}: {error.detail}\r\n".encode("utf-8", "replace")
+        yield f"# error: {error.code}: {error.public_detail}\r\n".encode("utf-8", "replace")
         return
     if result.truncated:
         yield f"# truncated: after {result.rows} rows, by the limit of {result.truncated_by}\r\n".encode()
@@ -248,7 +248,7 @@ def _arrow(result: Result) -> Iterator[bytes]:
             result.count_bytes(len(chunk))
             yield chunk
     except LedgerlineError as failure:
-        error = f"{failure.code}: {failure.detail}"
+        error = f"{failure.code}: {failure.public_detail}"
     yield writer.end()
     told = {
         "rowCount": result.rows,

@@ -219,7 +219,7 @@ class Queries:
                 result.key_name,
                 result.elapsed_ms,
                 result.outcome,
-                result.checked.normalised,
+                result.checked.fingerprint,
             )
         try:
             log.log_end(self._main, row, end)
@@ -265,6 +265,10 @@ class Queries:
         """Stop all queries and close all sessions; the next query opens new ones."""
         for result in self.running():
             result.cancel()
+        self.close_idle()
+
+    def close_idle(self) -> None:
+        """Close the sessions that no query uses now."""
         for sessions in self._sessions.values():
             sessions.close_idle()
 
