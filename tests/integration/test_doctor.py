@@ -350,6 +350,8 @@ def test_a_login_that_may_not_read_the_table(strict: PostgresServer, tmp_path: P
     assert fault(examined(tmp_path, settings)).code is Fault.PERMISSION_DENIED  # not all columns
     house.change("GRANT SELECT ON {contacts} TO reader")
     assert examined(tmp_path, settings).code is None
+    house.write_customers({1: "Acme"})
+    assert "customers" in fault(examined(tmp_path, settings)).detail
 
 
 def test_a_login_that_may_not_make_tables(strict: PostgresServer, tmp_path: Path) -> None:
@@ -411,6 +413,24 @@ def test_columns_that_are_not_there(house: Installation) -> None:
     assert "contact_no, status" in check.detail
     assert "contact_number" in check.remedy[0]
     assert "INVOICE_COLUMNS (phone=…)" in check.remedy[0]
+
+
+def test_a_customers_table_that_is_not_there(house: Installation) -> None:
+    house.write_invoice([contact(1, "A")])
+    assert diagnose(house.settings)["invoice"].code is None  # the default one need not be there
+    house.environ["INVOICE_CUSTOMERS_TABLE"] = "[dbo_user_new].[firms]"
+    (check,) = [check for check in diagnose(house.settings)["invoice"].checks if not check.ok]
+    assert (check.layer, check.code) == (Layer.TABLE, Fault.TABLE_MISSING)
+    assert "INVOICE_CUSTOMERS_TABLE" in check.remedy[0]
+
+
+def test_a_customers_table_of_another_layout(house: Installation) -> None:
+    house.write_invoice([contact(1, "A")], {1: "Acme"})
+    assert diagnose(house.settings)["invoice"].code is None
+    house.environ["INVOICE_CUSTOMERS_COLUMNS"] = "id=customerid,name=firm"
+    (check,) = [check for check in diagnose(house.settings)["invoice"].checks if not check.ok]
+    assert (check.layer, check.code) == (Layer.COLUMNS, Fault.COLUMN_MISSING)
+    assert "no column firm" in check.detail and "INVOICE_CUSTOMERS_COLUMNS" in check.remedy[0]
 
 
 def test_a_key_without_an_index(house: Installation) -> None:

@@ -111,6 +111,8 @@ class _Examination:
         return [
             (Layer.TABLE, lambda: self._table().look()),
             (Layer.COLUMNS, lambda: self._table().look_at_columns()),
+            (Layer.COLUMNS, lambda: self._table().look_at_customers()),
+            (Layer.SPEED, lambda: self._table().look_at_indexes()),
         ]
 
     def _table(self) -> TableExamination:

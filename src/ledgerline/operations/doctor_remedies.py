@@ -187,7 +187,7 @@ _REMEDIES: Final[Mapping[Fault, Mapping[Engine | None, _Steps]]] = {
     },
     Fault.TABLE_MISSING: {
         None: (
-            "Name schema and table in INVOICE_TABLE.",
+            "Name schema and table in INVOICE_TABLE; that of the customers in INVOICE_CUSTOMERS_TABLE.",
             "A table that the login may not see looks missing too: GRANT SELECT on it.",
         ),
     },

@@ -50,9 +50,10 @@ class TableExamination:
         with self._database.connect() as connection:
             connection.execute(query.limit(1)).all()
 
-    def _not_allowed(self, error: LedgerlineError) -> Check:
-        detail = f"{self._who[:1].upper()}{self._who[1:]} may not read {self._name}."
-        grant = f"Let its owner grant it: GRANT SELECT ON {self._name} TO …"
+    def _not_allowed(self, error: LedgerlineError, name: str = "") -> Check:
+        name = name or self._name
+        detail = f"{self._who[:1].upper()}{self._who[1:]} may not read {name}."
+        grant = f"Let its owner grant it: GRANT SELECT ON {name} TO …"
         if self._database.url.engine is Engine.POSTGRESQL:
             grant += f"\nand the schema that holds it: GRANT USAGE ON SCHEMA {self._schema or 'public'} TO …"
         return self._failed(Layer.PERMISSION, fault_of(error), detail, grant)
@@ -87,7 +88,33 @@ class TableExamination:
             yield self._not_allowed(error)
             return
         yield Check(Layer.COLUMNS, True, f"All {len(names)} columns of the mapping are there.")
-        yield from self._look_at_indexes(described, spelt[self._layout.columns["id"].casefold()])
+
+    def look_at_customers(self) -> Iterator[Check]:
+        """The table of company names. The default one need not be there; one that is configured must."""
+        wanted = self._layout.customers
+        schema = None if self._schema is None else wanted.table.schema
+        name = wanted.table.render(schema=schema is not None)
+        if not self._database.has_table(wanted.table.name, schema):
+            if wanted.required:
+                detail = f"The database has no table {name} that this login may see."
+                yield self._failed(Layer.TABLE, Fault.TABLE_MISSING, detail)
+            return
+        spelt = {column.casefold(): column for column in self._database.columns(wanted.table.name, schema)}
+        of_name = [spelt[each.casefold()] for each in wanted.name_columns if each.casefold() in spelt]
+        of_id = spelt.get(wanted.id_column.casefold())
+        if of_id is None or not of_name:
+            lacks = wanted.id_column if of_id is None else " or ".join(wanted.name_columns)
+            detail = f"{name} has no column {lacks}. It has: {', '.join(spelt.values())}."
+            step = "Name its columns: INVOICE_CUSTOMERS_COLUMNS=id=…,name=…"
+            yield self._failed(Layer.COLUMNS, Fault.COLUMN_MISSING, detail, step)
+            return
+        table = sa.table(wanted.table.name, sa.column(of_id), sa.column(of_name[0]), schema=schema)
+        try:
+            self._read(sa.select(*table.columns))
+        except PermissionDenied as error:
+            yield self._not_allowed(error, name)
+        else:
+            yield Check(Layer.COLUMNS, True, f"Companies are named in {name}, column {of_name[0]}.")
 
     def _without(self, missing: Mapping[str, str], spelt: Mapping[str, str]) -> Check:
         lacks, has = ", ".join(missing.values()), ", ".join(spelt.values())
@@ -102,13 +129,16 @@ class TableExamination:
         nullable = frozenset(column for column, told in columns.items() if told["nullable"])
         return Described(table, nullable, lambda: self._database.indexes(name, schema))
 
-    def _look_at_indexes(self, described: Described, key: str) -> Iterator[Check]:
+    def look_at_indexes(self) -> Iterator[Check]:
         """Rows are read in ranges of the key, and by the update column; which are active is decided here."""
         if self._is_view():
             yield Check(
                 Layer.SPEED, True, f"{self._name} is a view: whether what it reads is indexed is unknown."
             )
             return
+        described = self._described()
+        id_column = self._layout.columns["id"].casefold()
+        key = next(c.name for c in described.table.columns if c.name.casefold() == id_column)
         update = tracked(self._database.server, described, self._layout.updated_column)
         needed = list(dict.fromkeys([key, *([update.column.name] if update else [])]))
         bare = [column for column in needed if not described.is_indexed(column)]
