@@ -6,9 +6,11 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from ledgerline.cli import show
 from ledgerline.databases import going, runs
@@ -75,13 +77,14 @@ def _live(main: Database, run: Run) -> Run:
     return run
 
 
-def _bar(run: Run, progress: Mapping[str, Any]) -> Table:
-    table = Table.grid(padding=(0, 2))
-    first, *others = _told(run, progress)
+def _bar(run: Run, progress: Mapping[str, Any]) -> Group:
+    """Two lines, which fit into 80 columns: the run, a bar and the stage; then the figures."""
+    name, stage, *figures = _told(run, progress)
     is_counted = progress["stage"] == "stage" and progress["total"]
     total = float(progress["total"]) if is_counted else None
-    table.add_row(first, ProgressBar(total, progress["done"], width=30, pulse=not is_counted), *others)
-    return table
+    line = Table.grid(padding=(0, 2))
+    line.add_row(name, ProgressBar(total, progress["done"], width=36, pulse=not is_counted), stage)
+    return Group(line, Text("  ".join(figures)))
 
 
 def _told(run: Run, progress: Mapping[str, Any]) -> list[str]:
@@ -93,7 +96,7 @@ def _told(run: Run, progress: Mapping[str, Any]) -> list[str]:
         told.append(f"{progress['rows']:,} rows")
         told.append(f"{progress['rows_per_second'] or 0:,.0f} rows/s")
     if progress["seconds_left"] is not None:
-        told.append(f"about {progress['seconds_left']:.0f} s left in this stage")
+        told.append(f"{progress['seconds_left']:.0f} s left")
     return told
 
 
