@@ -6,8 +6,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-header pyproject.toml requirements/build.in
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test crash check format lock lock-check bench clean
-.PHONY: help setup demo serve test check format lock lock-check bench clean
+.PHONY: help setup demo serve test crash check format lock lock-check bench clean
 
 help:
 	@echo "make demo    ingest a sample invoice database into an embedded main database, and show the report"

@@ -8,8 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from ledgerline import __version__
-from ledgerline.cli import contacts, corrections, diagnosis, ingestion, keys, queries, setup, show
-from ledgerline.cli import contacts, corrections, ingestion, keys, queries, service, setup, show
+from ledgerline.cli import contacts, corrections, diagnosis, ingestion, keys, queries, service, setup, show
 from ledgerline.errors import LedgerlineError
 
 app = typer.Typer(
@@ -21,8 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for commands in (setup, diagnosis, ingestion, contacts, corrections, queries, keys):
-for commands in (setup, ingestion, contacts, corrections, queries, keys, service):
+for commands in (setup, diagnosis, ingestion, contacts, corrections, queries, keys, service):
     commands.register(app)
 
 

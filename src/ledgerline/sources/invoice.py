@@ -174,9 +174,7 @@ class InvoiceSource:
         except DatabaseError as error:
             if not versions or error.retryable:
                 raise
-            told = self._texts(
-                server.clock()
-            )  # who may still commit one, it does not say
+            told = self._texts(server.clock())  # who may still commit one, it does not say
         return Clock.of(told.row(0, named=True))
 
     def _settled(self, first: Clock, patience: float) -> Clock:

@@ -19,16 +19,25 @@ from fastapi.openapi.utils import get_openapi
 
 from ledgerline import __version__
 from ledgerline.app import App
+from ledgerline.errors import LedgerlineError
 from ledgerline.operations.probe import Probe
 from ledgerline.settings import Settings
 from ledgerline.web import logs
-from ledgerline.web.api import databases, health, metrics, problems, queries
+from ledgerline.web.api import databases, diagnosis, health, ingestion, metrics, problems, queries
 from ledgerline.web.api.access import is_loopback
 from ledgerline.web.api.services import Probes
 from ledgerline.web.metrics import Metrics
 from ledgerline.web.middleware import Clock, Gate, Recorder
+from ledgerline.worker.starting import resume_left
 
-ROUTERS: Final[Sequence[APIRouter]] = (health.router, databases.router, queries.router, metrics.router)
+ROUTERS: Final[Sequence[APIRouter]] = (
+    health.router,
+    databases.router,
+    diagnosis.router,
+    queries.router,
+    ingestion.router,
+    metrics.router,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -85,6 +94,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     for probe in probes.both():
         await to_thread.run_sync(probe.wait_for_first)
     app.state.metrics.figures.start()
+    threading.Thread(target=_resume, args=(app.state.ledgerline,), name="resume", daemon=True).start()
     app.state.ready()
     try:
         yield
@@ -92,6 +102,17 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.metrics.figures.stop()
         for probe in probes.both():
             await to_thread.run_sync(probe.stop)
+
+
+def _resume(ledgerline: App) -> None:
+    """Go on with the run that a stop or a crash left; the service is there whatever comes of it."""
+    try:
+        worker = resume_left(ledgerline)
+    except LedgerlineError as error:
+        _log.warning("no run was resumed", extra={"code": error.code})
+        return
+    if worker is not None:
+        _log.info("a run that was left is resumed", extra={"process": worker.pid})
 
 
 def hosts(settings: Settings) -> tuple[str, ...]:

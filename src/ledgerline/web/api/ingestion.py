@@ -34,6 +34,7 @@ from ledgerline.worker.starting import Worker, Workers
 
 router = APIRouter(prefix="/ingestion", tags=["ingestion"])
 
+_TO_ANSWER = 5.0  # seconds left of REQUEST_TIMEOUT
 _OPENING = 60.0  # seconds that a worker has to connect and to write the row of its run
 _LOOKS_EVERY = 1.0  # seconds; a run beats every two
 
@@ -127,7 +128,8 @@ def _started(
     if at_work is not None:
         return _refused(app, request, at_work)
     worker = starter.start(kind, options.model_dump())
-    has_ended = worker.wait(wait)
+    longest = app.settings.service.request_ms / 1000 - _TO_ANSWER
+    has_ended = worker.wait(max(0.0, min(wait, longest)))
     try:
         run_id = _run_of(worker)
     except RunInProgress as error:
