@@ -11,6 +11,7 @@ from typing import Any
 from ledgerline.databases import reports, runs
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines import Limits
+from ledgerline.databases.environments import EnvironmentMark
 from ledgerline.databases.migrate import migrate, newest_revision, revision
 from ledgerline.databases.plans import Section
 from ledgerline.databases.retry import patiently
@@ -27,6 +28,7 @@ from ledgerline.ingest.partitions import Job, KnownRows, Result, run_partition
 from ledgerline.ingest.scope import Wanted
 from ledgerline.ingest.undo import Undone, undo
 from ledgerline.ingest.unmerge import Unmerged, unmerge
+from ledgerline.operations.backup import Backups
 from ledgerline.operations.keys import Keys
 from ledgerline.operations.query import Queries
 from ledgerline.operations.results import QueryLimits
@@ -52,6 +54,7 @@ class App:
     def main(self) -> Database:
         if self._main is None:
             self._main = _open(self.settings.main, read_only=False)
+            self._main.before_writing = EnvironmentMark(self._main, self.settings.environment).check
         return self._main
 
     @property
@@ -59,6 +62,10 @@ class App:
         if self._invoice is None:
             self._invoice = _open(self.settings.invoice, read_only=True)
         return self._invoice
+
+    @property
+    def backups(self) -> Backups:
+        return Backups(self.settings)
 
     @property
     def queries(self) -> Queries:
@@ -72,8 +79,17 @@ class App:
             )
         return self._queries
 
-    def migrate(self) -> tuple[str | None, str | None]:
-        return migrate(self.main)
+    def migrate(self, *, claim: bool = False) -> tuple[str | None, str | None]:
+        """Bring the tables to this version; (revision before, after). `claim`: whosever database it was.
+
+        Raises EnvironmentMismatch.
+        """
+        mark = EnvironmentMark(self.main, self.settings.environment)
+        if claim:
+            mark.claim()
+        before, after = migrate(self.main)
+        mark.note()
+        return before, after
 
     def prepare(self) -> None:
         """An embedded main database updates itself; a server's is migrated when its owner says so."""

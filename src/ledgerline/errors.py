@@ -4,7 +4,8 @@
     ├── UsageError               wrong use of a command
     │   └── RunMissing           there is no such run
     ├── SettingsError            a setting is wrong or missing
-    │   └── ConnectionStringError
+    │   ├── ConnectionStringError
+    │   └── EnvironmentMismatch  the database belongs to another environment
     ├── DriverMissing            a database driver is not installed
     ├── DatabaseError            a database said no
     │   ├── DatabaseUnreachable  could not connect, or the connection broke        (retryable)
@@ -15,6 +16,11 @@
     │   ├── UnreadableValue      a value of a row cannot be given out
     │   └── TransientFault       deadlock, lock timeout, serialization failure     (retryable)
     ├── ClusterFault             the cluster that works on partitions failed        (retryable)
+    ├── BackupError              a backup could not be taken, proven or restored
+    │   ├── BackupDamaged        it is not what was written, or not what was in the database
+    │   ├── BackupMissing        there is no such backup
+    │   ├── PassphraseWrong      it is missing, or not the one of the backup
+    │   └── RestoreRefused       the target holds data, or is in use
     ├── QueryError               a guarded query gave no answer, or not all of it
     │   ├── QueryRefused         it is not one that may run; nothing was sent
     │   ├── QueryParameters      its parameters do not fit it; nothing was sent
@@ -77,8 +83,18 @@ class RunMissing(UsageError):
 
 
 class SettingsError(LedgerlineError):
+    """`mistakes`: each by itself, where there may be several."""
+
     code = "settings_invalid"
     exit_code = 2
+
+    def __init__(self, detail: str, *, hint: str = "", mistakes: tuple[str, ...] = ()) -> None:
+        super().__init__(detail, hint=hint)
+        self.mistakes = mistakes
+
+
+class EnvironmentMismatch(SettingsError):
+    code = "environment_mismatch"
 
 
 class ConnectionStringError(SettingsError):
@@ -151,6 +167,29 @@ class ClusterFault(LedgerlineError):
 
     code = "cluster_fault"
     retryable = True
+
+
+class BackupError(LedgerlineError):
+    code = "backup_failed"
+
+
+class BackupDamaged(BackupError):
+    code = "backup_damaged"
+
+
+class BackupMissing(BackupError):
+    code = "backup_missing"
+    exit_code = 2
+
+
+class PassphraseWrong(BackupError):
+    code = "passphrase_wrong"
+    exit_code = 2
+
+
+class RestoreRefused(BackupError):
+    code = "restore_refused"
+    exit_code = 2
 
 
 class QueryError(LedgerlineError):

@@ -22,6 +22,7 @@ from typing import Final, NamedTuple, TypeVar
 from dotenv.parser import parse_stream
 from phonenumbers import SUPPORTED_REGIONS
 
+from ledgerline import safety
 from ledgerline.errors import SettingsError
 from ledgerline.url import ESCAPE_HINT, MASK, DatabaseUrl, Engine, Secret, from_parts, parse_url
 
@@ -70,6 +71,10 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "EXECUTOR": "local",
     "INGEST_SCHEDULE": "",
     "BACKUP_SCHEDULE": "",
+    "BACKUP_URL": "data/backups",
+    "BACKUP_PASSPHRASE": "",
+    "BACKUP_KEEP": "14",
+    "BACKUP_KEEP_FOR": "90d",
     "DB_CONNECTION_LIMIT": "10",
     "DB_ACQUIRE_TIMEOUT": "60000",
     "DB_TIMEOUT": "60000",
@@ -91,7 +96,7 @@ DEFAULTS: Final[Mapping[str, str]] = {
 }
 """Every setting with its default as text; empty where there is none."""
 
-_SECRETS = frozenset({"DB_PASSWORD", "INVOICE_DB_PASSWORD", "API_KEY"})
+_SECRETS = frozenset({"DB_PASSWORD", "INVOICE_DB_PASSWORD", "API_KEY", "BACKUP_PASSPHRASE"})
 _PARTS = ("SERVER", "PORT", "NAME", "USE_WINDOWS_AUTH", "USER", "PASSWORD", "TRUST_SERVER_CERTIFICATE")
 _DAY_MS = 86_400_000
 
@@ -171,6 +176,13 @@ class ServiceSettings:
     request_ms: int
     shutdown_ms: int
     probe: ProbeSettings
+class BackupSettings:
+    """Where backups go, and which of them stay."""
+
+    url: str  # a folder, or a URL that fsspec knows
+    passphrase: Secret | None  # None: they are not encrypted
+    keep: int
+    keep_for: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +197,7 @@ class Settings:
     dask_scheduler: str | None  # `tcp://host:port`; None: partitions are executed here
     ingest_schedule: str | None  # cron expressions
     backup_schedule: str | None
+    backups: BackupSettings
     host: str
     port: int
     api_key: Secret | None
@@ -205,13 +218,23 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
     if mistakes:
         count = "A setting is" if len(mistakes) == 1 else f"{len(mistakes)} settings are"
         listed = "".join(f"\n  {mistake}" for mistake in mistakes)
-        raise SettingsError(f"{count} wrong:{listed}", hint="docs/configuration.md explains every setting.")
+        raise SettingsError(
+            f"{count} wrong:{listed}",
+            hint="docs/configuration.md explains every setting.",
+            mistakes=tuple(mistakes),
+        )
     return settings
 
 
 def describe(settings: Settings) -> list[tuple[str, str, str]]:
     """(variable, value with secrets masked, where it came from) for every setting."""
     return list(settings.described)
+
+
+def given_values(environ: Mapping[str, str] | None = None, folder: Path | None = None) -> dict[str, str]:
+    """Every setting that is given, as text, secrets included: for a file that is encrypted at once."""
+    given = _gather(os.environ if environ is None else environ, folder or Path.cwd(), [], [])
+    return {name: given[name].text for name in DEFAULTS if name in given}
 
 
 def render_env(values: Mapping[str, str]) -> str:
@@ -380,6 +403,9 @@ class _Reader:
 def _build(reader: _Reader) -> Settings:
     environment = reader.read("ENVIRONMENT", _environment)
     main, invoice = _databases(reader)
+    if environment is Environment.PRODUCTION:
+        risks = safety.risks(main.url, invoice.url, reader.text("API_KEY"))
+        reader.mistakes += [f"{risk.setting}: {risk.detail} {risk.remedy}" for risk in risks]
     return Settings(
         environment=environment,
         main=main,
@@ -391,6 +417,12 @@ def _build(reader: _Reader) -> Settings:
         dask_scheduler=reader.read("EXECUTOR", _scheduler),
         ingest_schedule=reader.optional("INGEST_SCHEDULE", _cron),
         backup_schedule=reader.optional("BACKUP_SCHEDULE", _cron),
+        backups=BackupSettings(
+            reader.read("BACKUP_URL", _folder),
+            reader.optional("BACKUP_PASSPHRASE", _passphrase),
+            reader.read("BACKUP_KEEP", _whole(1, 10_000)),
+            reader.read("BACKUP_KEEP_FOR", _duration),
+        ),
         host=reader.read("HOST", _host),
         port=reader.read("PORT", _whole(1, 65535)),
         api_key=_api_key(reader),
@@ -695,6 +727,20 @@ def _is_cron_field(field: str, limits: tuple[int, int]) -> bool:
         if not limits[0] <= first <= last <= limits[1]:
             return False
     return True
+
+
+def _folder(text: str) -> str:
+    if re.match(r"[a-z0-9+]+://[^/@]*:[^/@]*@", text):
+        raise SettingsError(
+            "It holds a password.", hint="Give the storage's credentials as its own tools take them."
+        )
+    return text
+
+
+def _passphrase(text: str) -> Secret:
+    if len(text) < 12:
+        raise SettingsError("It is short and can be guessed.", hint="Write 12 characters or more.")
+    return Secret(text)
 
 
 def _host(text: str) -> str:

@@ -9,6 +9,7 @@ import typer
 
 from ledgerline import __version__
 from ledgerline.cli import contacts, corrections, diagnosis, ingestion, keys, queries, service, setup, show
+from ledgerline.cli import backups, contacts, corrections, ingestion, keys, queries, setup, show
 from ledgerline.errors import LedgerlineError
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 for commands in (setup, diagnosis, ingestion, contacts, corrections, queries, keys, service):
+for commands in (setup, ingestion, contacts, corrections, queries, keys, backups):
     commands.register(app)
 
 

@@ -103,10 +103,15 @@ def config() -> None:
     show.out.print(table)
 
 
-def migrate() -> None:
+def migrate(
+    claim_environment: Annotated[
+        bool,
+        typer.Option("--claim-environment", help="Take a database over that belongs to another environment."),
+    ] = False,
+) -> None:
     """Bring the tables of the main database to this version."""
     with opened() as app:
-        before, after = app.migrate()
+        before, after = app.migrate(claim=claim_environment)
     if before == after:
         show.out.print(f"The main database is up to date (revision {after}).")
     else:

@@ -30,6 +30,7 @@ class Database:
         self.read_only = read_only
         self.server = server_for(url.engine)
         self.engine = self.server.create_engine(url, self.limits, read_only=read_only)
+        self.before_writing: Callable[[], None] | None = None  # may refuse, by raising
         self._readers = threading.local()
         self._open_readers: list[Reader] = []
 
@@ -44,6 +45,7 @@ class Database:
         """A transaction, at whose beginning these frames are loaded into these tables."""
         if self.read_only:
             raise AssertionError("The invoice database is never written.")
+        self._ask_to_write()
         self._reach(self.engine)
         with self._explained(), self.server.begin_loaded(self.engine, loads) as connection:
             yield connection
@@ -54,10 +56,15 @@ class Database:
 
         SQLite has one writer a file, so there these tables have a file beside the main one.
         """
+        self._ask_to_write()
         engine = self.server.activity_engine(self.url, self.engine, self.limits)
         self._reach(engine)
         with self._explained(), engine.begin() as connection:
             yield connection
+
+    def _ask_to_write(self) -> None:
+        if self.before_writing is not None:
+            self.before_writing()
 
     def _opened(self, engine: sa.Engine) -> sa.Connection:
         return self._patiently(engine.connect)
@@ -141,6 +148,8 @@ class Database:
             self._open_readers.pop().close()
         self._readers = threading.local()
         self.engine.dispose()
+        if not self.read_only:
+            self.server.activity_engine(self.url, self.engine, self.limits).dispose()
 
     def connections(self) -> tuple[int, int]:
         """How many connections of the pool are idle, and how many are used."""

@@ -23,6 +23,7 @@ match_suggestions    pairs of contacts that may be one person, for people to dec
 ingestion_runs       one row a run, with its account; partition_receipts what each partition of it did
 saved_queries        queries that have a name; query_log who ran which query
 api_keys             the hashes of the keys that may use the API
+installation         the environment that the database belongs to
 
 Staging tables have the layout of the tables that they feed, carry their run's number in their name,
 and are dropped with the end of their run.
@@ -464,6 +465,14 @@ api_keys = _table(
     sa.Column("revoked_at", Timestamp),
     sa.Index(None, "name"),
     info={SECRET: True},
+)
+
+# One row: whose database this is.
+installation = _table(
+    "installation",
+    sa.Column("id", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("environment", CODE, nullable=False),
+    sa.Column("claimed_at", Timestamp, nullable=False),
 )
 
 # Written while the one writing transaction is open: on SQLite these live in a file of their own, see

@@ -81,7 +81,7 @@ _OPEN = """concat_ws(' ',
     (SELECT string_agg(CAST(xid AS text), ' ') FROM txid_snapshot_xip(txid_current_snapshot()) AS xid))"""
 
 
-def _libpq(url: DatabaseUrl) -> dict[str, str]:
+def libpq(url: DatabaseUrl) -> dict[str, str]:
     """Connection parameters as libpq names them."""
     given = {
         **url.options,
@@ -107,9 +107,7 @@ def _session(limits: Limits, *, read_only: bool) -> str:
 
 
 def _open_arrow(url: DatabaseUrl, limits: Limits) -> ArrowConnection:
-    connection = ArrowConnection(
-        adbc_driver_postgresql.connect(psycopg.conninfo.make_conninfo(**_libpq(url)))
-    )
+    connection = ArrowConnection(adbc_driver_postgresql.connect(psycopg.conninfo.make_conninfo(**libpq(url))))
     for statement in _session(limits, read_only=True).split("; "):
         connection.execute(statement)
     return connection
@@ -134,7 +132,7 @@ class _ArrowReader:
     def _reason(self, sql: str) -> psycopg.Error:
         """Why the query fails, by asking again in a way that tells; if it does not, it was the connection."""
         try:
-            with psycopg.connect(**_libpq(self._url), autocommit=True) as connection:  # type: ignore[arg-type]
+            with psycopg.connect(**libpq(self._url), autocommit=True) as connection:  # type: ignore[arg-type]
                 connection.execute(_session(self._limits, read_only=True))
                 with connection.cursor() as cursor:
                     for _ in cursor.stream(sql.encode()):
@@ -155,7 +153,7 @@ class PostgreSQL:
     def create_engine(self, url: DatabaseUrl, limits: Limits, *, read_only: bool) -> sa.Engine:
         engine = sa.create_engine(
             "postgresql+psycopg://",
-            connect_args=_libpq(url),
+            connect_args=libpq(url),
             pool_size=limits.connections,
             max_overflow=0,
             pool_timeout=limits.acquire_ms / 1000,

@@ -15,7 +15,7 @@ from psycopg.adapt import Loader
 from psycopg.raw_cursor import RawCursor, RawServerCursor
 
 from ledgerline.databases.engines import Limits
-from ledgerline.databases.engines.postgresql import _libpq
+from ledgerline.databases.engines.postgresql import libpq
 from ledgerline.databases.engines.querying import Access, Column
 from ledgerline.url import DatabaseUrl
 
@@ -81,7 +81,7 @@ class PostgreSQLSession:
 
 
 def open_session(url: DatabaseUrl, limits: Limits) -> PostgreSQLSession:
-    connection: psycopg.Connection[Any] = psycopg.connect(**_libpq(url))  # type: ignore[arg-type]
+    connection: psycopg.Connection[Any] = psycopg.connect(**libpq(url))  # type: ignore[arg-type]
     try:
         connection.execute(
             f"SET statement_timeout = {limits.statement_ms}; SET lock_timeout = {_LOCK_MS};"

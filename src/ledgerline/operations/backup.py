@@ -1,0 +1,292 @@
+"""Backups of the main database: take, list, prove, restore, prune.
+
+A backup counts once it was restored: `prove` does that in scratch, where nothing can be harmed, checks what
+the server and the application say of it, and compares it with what the database held when it was taken.
+"""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from ledgerline import __version__
+from ledgerline.databases.migrate import newest_revision, revision
+from ledgerline.errors import BackupDamaged, BackupMissing, DatabaseError, RestoreRefused, UsageError
+from ledgerline.operations import vault
+from ledgerline.operations.backup_checks import application_checks, differences
+from ledgerline.operations.backup_content import Content
+from ledgerline.operations.backup_engines import (
+    BackupEngine,
+    Copy,
+    contents_of,
+    engine_for,
+    opened,
+    tables_with_rows,
+)
+from ledgerline.operations.backup_folder import Folder
+from ledgerline.operations.backup_manifest import Check, Manifest, Proof, Stored
+from ledgerline.settings import Settings
+from ledgerline.url import DatabaseUrl, Engine
+
+# Written by every installation, however little it holds.
+_NO_DATA = frozenset({"alembic_version", "installation"})
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    manifest: Manifest
+    database: str  # without secrets
+    old: str | None  # where the database that was there is now
+    proof: Proof
+
+
+class Backups:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.url: DatabaseUrl = settings.main.url
+        self.folder = Folder(settings.backups.url)
+
+    # -- taking ------------------------------------------------------------------------------------------
+
+    def create(self, *, prove: bool = True) -> Manifest:
+        """Take a backup, prove it unless told otherwise, and prune.
+
+        Raises BackupDamaged when the proof fails (the backup stays, marked as bad), BackupError.
+        """
+        taken_at, began = datetime.now(UTC), time.monotonic()
+        stamp = f"{taken_at:%Y%m%dT%H%M%S}{taken_at.microsecond // 1000:03}Z"
+        backup = f"{stamp}-{self.settings.environment}-{secrets.token_hex(3)}"
+        with self._workspace() as workspace, opened(self.url) as main:
+            taken = self._engine.take(main, workspace, backup)
+            stored, key = self._store(backup, taken.copy, workspace)
+            manifest = Manifest(
+                id=backup,
+                taken_at=taken_at,
+                seconds=round(time.monotonic() - began, 3),
+                environment=self.settings.environment.value,
+                engine=self.url.engine.value,
+                database=self.url.render(),
+                ledgerline=__version__,
+                server=taken.server,
+                revision=revision(main),
+                files=tuple(stored),
+                server_file=taken.copy.server_file,
+                key=key,
+                tables=taken.tables,
+                moved=taken.moved,
+            )
+            self.folder.write_manifest(manifest)
+        if prove:
+            manifest = self.prove(backup)
+            _demand(manifest)
+        self.prune()
+        return manifest
+
+    def _store(self, backup: str, copy: Copy, workspace: Path) -> tuple[list[Stored], str | None]:
+        passphrase = self.settings.backups.passphrase
+        key = vault.new_key(passphrase) if passphrase and copy.files else None
+        stored = []
+        for part, path in copy.files.items():
+            name, file = f"{backup}.{path.name}", path
+            if key is not None and passphrase is not None:
+                name, file = f"{name}.age", workspace / f"{path.name}.age"
+                vault.encrypt_file(path, file, key, passphrase)
+            stored.append(self.folder.store(file, part, name))
+        return stored, key
+
+    # -- looking -----------------------------------------------------------------------------------------
+
+    def known(self) -> list[Manifest]:
+        """The backups whose manifest can be read, the newest first; also those of other environments."""
+        return [manifest for manifest in map(self._readable, self.folder.ids()) if manifest is not None]
+
+    def damaged(self) -> list[str]:
+        """Backups whose manifest cannot be read, and files of unfinished ones."""
+        return [*(one for one in self.folder.ids() if self._readable(one) is None), *self.folder.unfinished()]
+
+    def _readable(self, backup: str) -> Manifest | None:
+        try:
+            return self.folder.manifest(backup)
+        except BackupDamaged:
+            return None
+
+    def last_proven(self) -> Manifest | None:
+        """The newest backup of this environment that was found good when it was last proven."""
+        return next((manifest for manifest in self._own() if manifest.proven_at), None)
+
+    def _own(self) -> list[Manifest]:
+        here = (self.settings.environment.value, self.url.engine.value, self.url.render())
+        return [one for one in self.known() if (one.environment, one.engine, one.database) == here]
+
+    def _chosen(self, backup: str | None) -> Manifest:
+        if backup is not None:
+            return self.folder.manifest(backup)
+        newest = next(iter(self._own()), None)
+        if newest is None:
+            raise BackupMissing(
+                f"There is no backup of this database in {self.folder.url}.",
+                hint="Run: ledgerline backup create",
+            )
+        return newest
+
+    # -- proving -----------------------------------------------------------------------------------------
+
+    def prove(self, backup: str | None = None) -> Manifest:
+        """Restore a backup (the newest) into scratch, check it, and note the result in its manifest.
+
+        A bad one is told by the proof in the manifest. Raises what keeps it from being tried at all:
+        BackupMissing, BackupDamaged (of the manifest itself), PassphraseWrong, PermissionDenied.
+        """
+        manifest = self._chosen(backup)
+        began = time.monotonic()
+        with self._workspace() as workspace:
+            scratch = self._engine.scratch(self.url, workspace, f"scratch-{secrets.token_hex(6)}")
+            try:
+                self._build(manifest, scratch, workspace)
+                checks = self._checks(manifest, scratch)
+            except BackupDamaged as error:
+                checks = [Check("it can be restored", False, error.detail)]
+            finally:
+                self._engine.drop(scratch)
+        proof = Proof(datetime.now(UTC), round(time.monotonic() - began, 3), tuple(checks))
+        proven = replace(manifest, proofs=(*manifest.proofs, proof))
+        self.folder.write_manifest(proven)
+        return proven
+
+    def _build(self, manifest: Manifest, url: DatabaseUrl, workspace: Path) -> None:
+        if manifest.engine != self.url.engine.value:
+            raise UsageError(
+                f"The backup is of {Engine(manifest.engine).product}, not of {self.url.engine.product}.",
+                hint="Point DATABASE_URL to a server of the same kind.",
+            )
+        fetched = {stored.part: self._fetch(manifest, stored, workspace) for stored in manifest.files}
+        self._engine.build(url, Copy(fetched, manifest.server_file), self.url)
+
+    def _fetch(self, manifest: Manifest, stored: Stored, workspace: Path) -> Path:
+        file = workspace / f"fetched-{stored.part}"
+        self.folder.fetch(stored, file)
+        if manifest.key is None:
+            return file
+        opened = workspace / f"opened-{stored.part}"
+        vault.decrypt_file(file, opened, manifest.key, self.settings.backups.passphrase)
+        file.unlink()
+        return opened
+
+    def _checks(self, manifest: Manifest, url: DatabaseUrl) -> list[Check]:
+        with opened(url) as database:
+            checks = self._engine.integrity(database)
+            at = revision(database)
+            checks.append(
+                Check("schema revision", at == manifest.revision, f"{at}, expected {manifest.revision}")
+            )
+            if all(check.ok for check in checks):
+                checks.append(_compared(manifest, contents_of(self._engine.parts(url))))
+            if at == newest_revision():
+                checks += application_checks(database)
+        return checks
+
+    # -- restoring ---------------------------------------------------------------------------------------
+
+    def restore(
+        self, backup: str | None = None, *, replace_existing: bool = False, drop_old: bool = False
+    ) -> Restored:
+        """Put a backup (the newest) in place of the main database. Until the very end that is as it was.
+
+        replace_existing  also where it holds data; the old database is kept beside the new one
+        drop_old          unless this is said
+
+        Raises RestoreRefused, BackupMissing, BackupDamaged (it is checked before it takes its place).
+        """
+        manifest = self._chosen(backup)
+        stamp = f"{datetime.now(UTC):%Y%m%d%H%M%S}"
+        if self._holds_data() and not replace_existing:
+            raise RestoreRefused(
+                f"{self.url.render()} holds data.",
+                hint="To put the backup in its place, and keep it: ledgerline backup restore --replace",
+            )
+        built = self._engine.beside(self.url, f"restoring-{stamp}")
+        began = time.monotonic()
+        try:
+            with self._workspace() as workspace:
+                self._build(manifest, built, workspace)
+            proof = Proof(
+                datetime.now(UTC),
+                round(time.monotonic() - began, 3),
+                tuple(self._checks(manifest, built)),
+            )
+            _demand(replace(manifest, proofs=(proof,)))
+            old = self._engine.swap(built, self.url, f"before-{stamp}")
+        finally:
+            self._engine.drop(built)
+        if old is not None and drop_old:
+            self._engine.drop(old)
+            old = None
+        return Restored(manifest, self.url.render(), old.render() if old else None, proof)
+
+    def _holds_data(self) -> bool:
+        if not self._engine.exists(self.url):
+            return False
+        try:
+            return not tables_with_rows(self._engine.parts(self.url)) <= _NO_DATA
+        except DatabaseError:  # what cannot be read may still be all that somebody has
+            return True
+
+    # -- pruning -----------------------------------------------------------------------------------------
+
+    def prune(self, *, dry_run: bool = False, now: datetime | None = None) -> list[Manifest]:
+        """Delete backups of this database beyond BACKUP_KEEP or older than BACKUP_KEEP_FOR; those that went.
+
+        The last one that was proven always stays.
+        """
+        kept = self.settings.backups
+        gone = superfluous(self._own(), kept.keep, kept.keep_for, now or datetime.now(UTC))
+        for manifest in gone if not dry_run else ():
+            self.folder.delete_backup(manifest)
+        return gone
+
+    # ----------------------------------------------------------------------------------------------------
+
+    @property
+    def _engine(self) -> BackupEngine:
+        return engine_for(self.url.engine)
+
+    @contextmanager
+    def _workspace(self) -> Iterator[Path]:
+        """A folder that nobody else can read, gone afterwards: files lie in it unencrypted."""
+        with tempfile.TemporaryDirectory(prefix="ledgerline-backup-") as name:
+            yield Path(name)
+
+
+def superfluous(
+    newest_first: Sequence[Manifest], keep: int, keep_for: timedelta, now: datetime
+) -> list[Manifest]:
+    """The backups that need not be kept."""
+    proven = next((one.id for one in newest_first if one.proven_at), None)
+    return [
+        one
+        for place, one in enumerate(newest_first)
+        if (place >= keep or now - one.taken_at > keep_for) and one.id != proven
+    ]
+
+
+def _compared(manifest: Manifest, found: dict[str, Content]) -> Check:
+    wrong = [*differences(manifest.tables, found, frozenset(manifest.moved))]
+    rows = sum(content.rows for content in found.values())
+    detail = "; ".join(wrong[:5]) or f"{rows:,} rows in {len(found)} tables"
+    return Check("rows and hashes are those of the database", not wrong, detail)
+
+
+def _demand(manifest: Manifest) -> None:
+    """Raises BackupDamaged where the last proof failed."""
+    failed = [check for check in manifest.proofs[-1].checks if not check.ok]
+    if failed:
+        listed = "".join(f"\n  {check.name}: {check.detail}" for check in failed)
+        raise BackupDamaged(
+            f"Backup {manifest.id} is not good:{listed}", hint="Take another: ledgerline backup create"
+        )

@@ -1,0 +1,125 @@
+"""The folder in which backups are: a local one, or any that fsspec reaches (S3, Azure, GCS, SFTP, …)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import fsspec
+
+from ledgerline.errors import BackupDamaged, BackupError, BackupMissing, DriverMissing
+from ledgerline.operations import backup_manifest
+from ledgerline.operations.backup_manifest import Manifest, Stored
+
+_SUFFIX = ".json"
+_CHUNK = 1 << 20
+
+
+class Folder:
+    """Every method raises errors of `ledgerline.errors`, never those of a storage."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        try:
+            self._storage, self._root = fsspec.core.url_to_fs(url)
+        except ImportError as error:
+            raise DriverMissing(
+                f"What reaches {url.partition(':')[0]}: is not installed.",
+                hint=f"fsspec says: {error}",
+            ) from error
+        except ValueError as error:
+            raise BackupError("BACKUP_URL is of no known kind.", hint=f"fsspec says: {error}") from error
+
+    def ids(self) -> list[str]:
+        """The backups that were finished, the newest first."""
+        return sorted(
+            (name[: -len(_SUFFIX)] for name in self._names() if name.endswith(_SUFFIX)), reverse=True
+        )
+
+    def unfinished(self) -> list[str]:
+        """Files that no manifest speaks of: of a backup that was interrupted, or goes on now."""
+        names = self._names()
+        finished = {name[: -len(_SUFFIX)] for name in names if name.endswith(_SUFFIX)}
+        return sorted(name for name in names if name.partition(".")[0] not in finished)
+
+    def _names(self) -> list[str]:
+        with self._explained("read"):
+            self._storage.invalidate_cache()
+            if not self._storage.exists(self._root):
+                return []
+            return [str(path).rpartition("/")[2] for path in self._storage.ls(self._root, detail=False)]
+
+    def manifest(self, backup: str) -> Manifest:
+        """Raises BackupMissing, BackupDamaged."""
+        try:
+            with self._explained("read", may_miss=True):
+                data = self._storage.cat_file(self._path(backup + _SUFFIX))
+        except FileNotFoundError:
+            raise BackupMissing(f"There is no backup {backup}.", hint="See: ledgerline backup list") from None
+        return backup_manifest.read(data, backup)
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """At once or not at all, also where an older one is replaced."""
+        name = manifest.id + _SUFFIX
+        with self._explained("written"):
+            self._storage.pipe_file(self._path(f"{name}.part"), backup_manifest.write(manifest))
+            self._storage.mv(self._path(f"{name}.part"), self._path(name))
+
+    def store(self, file: Path, part: str, name: str) -> Stored:
+        """Copy a file into the folder."""
+        digest, size = hashlib.sha256(), 0
+        with self._explained("written"):
+            self._storage.makedirs(self._root, exist_ok=True)
+            with file.open("rb") as source, self._storage.open(self._path(name), "wb") as target:
+                while chunk := source.read(_CHUNK):
+                    digest.update(chunk)
+                    size += len(chunk)
+                    target.write(chunk)
+        return Stored(part, name, size, digest.hexdigest())
+
+    def fetch(self, stored: Stored, target: Path) -> None:
+        """Copy a file out of the folder. Raises BackupDamaged when it is not what was stored."""
+        digest = hashlib.sha256()
+        try:
+            with (
+                self._explained("read", may_miss=True),
+                self._storage.open(self._path(stored.name), "rb") as source,
+                target.open("wb") as copy,
+            ):
+                while chunk := source.read(_CHUNK):
+                    digest.update(chunk)
+                    copy.write(chunk)
+        except FileNotFoundError:
+            raise BackupDamaged(f"{stored.name} is missing from the backup.") from None
+        if (size := target.stat().st_size) != stored.size:
+            raise BackupDamaged(f"{stored.name} has {size:,} bytes; {stored.size:,} were written.")
+        if digest.hexdigest() != stored.sha256:
+            raise BackupDamaged(f"{stored.name} was changed since it was written (its SHA-256 differs).")
+
+    def delete(self, *names: str) -> None:
+        with self._explained("written"):
+            for name in names:
+                if self._storage.exists(path := self._path(name)):
+                    self._storage.rm_file(path)
+
+    def delete_backup(self, manifest: Manifest) -> None:
+        """The manifest first: what then is left is an unfinished backup, never one that looks whole."""
+        self.delete(manifest.id + _SUFFIX, *(file.name for file in manifest.files))
+
+    def _path(self, name: str) -> str:
+        return f"{self._root.rstrip('/')}/{name}"
+
+    @contextmanager
+    def _explained(self, done: str, *, may_miss: bool = False) -> Iterator[None]:
+        """`may_miss`: the caller says what it means that a file is not there."""
+        try:
+            yield
+        except OSError as error:
+            if may_miss and isinstance(error, FileNotFoundError):
+                raise
+            raise BackupError(
+                f"The backup folder {self.url} cannot be {done}: {error.strerror or type(error).__name__}.",
+                hint="Check BACKUP_URL, the rights there, and the space that is left.",
+            ) from error
