@@ -10,6 +10,17 @@ import typer
 from ledgerline import __version__
 from ledgerline.cli import contacts, corrections, diagnosis, ingestion, keys, queries, service, setup, show
 from ledgerline.cli import backups, contacts, corrections, ingestion, keys, queries, setup, show
+from ledgerline.cli import (
+    backups,
+    configuration,
+    contacts,
+    corrections,
+    ingestion,
+    keys,
+    queries,
+    setup,
+    show,
+)
 from ledgerline.errors import LedgerlineError
 
 app = typer.Typer(
@@ -23,6 +34,7 @@ app = typer.Typer(
 )
 for commands in (setup, diagnosis, ingestion, contacts, corrections, queries, keys, service):
 for commands in (setup, ingestion, contacts, corrections, queries, keys, backups):
+for commands in (setup, ingestion, contacts, corrections, queries, keys, backups, configuration):
     commands.register(app)
 
 

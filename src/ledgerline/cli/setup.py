@@ -1,4 +1,4 @@
-"""Commands that come before the first run: init, config, migrate."""
+"""Commands that come before the first run: init, migrate."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from ledgerline.cli import show
 from ledgerline.cli.opened import opened
 from ledgerline.databases.database import Database
 from ledgerline.errors import LedgerlineError, UsageError
-from ledgerline.settings import describe, load_settings, render_env
+from ledgerline.settings import load_settings, render_env
 from ledgerline.url import DatabaseUrl, parse_any
 
 _HELP = "A connection string as you have it: URL, JDBC, ODBC or ADO.NET."
 
 
 def register(app: typer.Typer) -> None:
-    for command in (init, config, migrate):
+    for command in (init, migrate):
         app.command(command.__name__)(command)
 
 
@@ -87,20 +86,6 @@ def _try(name: str, url: DatabaseUrl, *, read_only: bool) -> None:
         show.out.print(f"  [bold]→[/] {escape(error.hint)}")
     else:
         show.out.print(f"[green]✓[/] {name}: connected to {escape(url.render())}")
-
-
-def config() -> None:
-    """All settings as they are in force, and where each comes from. Secrets are never shown."""
-    settings = load_settings()
-    show.notices(settings.notices)
-    table = Table(box=None, padding=(0, 2))
-    for heading in ("setting", "value", "from"):
-        table.add_column(heading, overflow="fold")
-    for name, value, origin in describe(settings):
-        table.add_row(
-            name, escape(value) or "[dim]–[/]", escape(origin), style="dim" if origin == "default" else ""
-        )
-    show.out.print(table)
 
 
 def migrate(
