@@ -1,8 +1,10 @@
-"""Commands about the configuration: config, config check, invoice-contract."""
+"""Commands about the configuration: config, its check, export and import; invoice-contract."""
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,13 +13,17 @@ from rich.table import Table
 
 from ledgerline.app import App
 from ledgerline.cli import show
+from ledgerline.cli.opened import opened
 from ledgerline.databases.environments import environment_of
-from ledgerline.errors import LedgerlineError, SettingsError
+from ledgerline.databases.migrate import newest_revision, revision
+from ledgerline.errors import LedgerlineError, SettingsError, UsageError
+from ledgerline.operations.config_backup import bring_back, open_config, seal_config
 from ledgerline.operations.invoice_contract import invoice_contract
 from ledgerline.safety import risks
-from ledgerline.settings import Settings, describe, load_settings
+from ledgerline.settings import Settings, describe, given_values, load_settings, render_env
+from ledgerline.url import Secret
 
-config = typer.Typer(help="The settings in force; check them.", invoke_without_command=True)
+config = typer.Typer(help="The settings in force: see, check, export, import.", invoke_without_command=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -98,3 +104,50 @@ def contract(
 ) -> None:
     """A sheet for the owners of the invoice database (Markdown): what is needed of it, and the SQL for it."""
     sys.stdout.write(invoice_contract(load_settings(), login))
+
+
+@config.command("export")
+def export_config(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
+) -> None:
+    """Settings, saved queries and the hashes of API keys in one file, encrypted by BACKUP_PASSPHRASE."""
+    with opened() as app:
+        passphrase = _passphrase(app.settings.backups.passphrase)
+        main = app.main if revision(app.main) == newest_revision() else None
+        sealed = seal_config(given_values(), main, passphrase)
+    try:
+        with file.open("xb") as target:
+            target.write(sealed)
+    except FileExistsError:
+        raise UsageError(f"There is a {file} already.", hint="Name another file.") from None
+    show.out.print(f"Written to {escape(str(file))}. Without the passphrase nobody can open it.")
+
+
+@config.command("import")
+def import_config(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of: ledgerline config export")],
+    force: Annotated[bool, typer.Option("--force", help="Replace an .env that is there.")] = False,
+) -> None:
+    """Write .env from such a file, and bring saved queries and keys back into the main database."""
+    target = Path(".env")
+    if target.exists() and not force:
+        raise UsageError(f"There is a {target} already.", hint="Replace it with --force.")
+    if not file.is_file():
+        raise UsageError(f"There is no {file}.", hint="Write one with: ledgerline config export FILE")
+    values, tables = open_config(file.read_bytes(), _passphrase(None))
+    settings = load_settings(values, folder=Path("no-such-folder"))
+    target.touch(mode=0o600)
+    target.chmod(0o600)
+    target.write_text(render_env(values), encoding="utf-8")
+    show.out.print(f"Wrote {target}: {len(values)} settings (readable by you alone).")
+    with opened(settings, quiet=True) as app:
+        app.migrate()
+        for name, count in bring_back(app.main, tables).items():
+            show.out.print(f"{count} rows brought back into {name}.")
+
+
+def _passphrase(known: Secret | None) -> Secret:
+    """That of the settings, of the environment, or what is typed in."""
+    if known is not None:
+        return known
+    return Secret(os.environ.get("BACKUP_PASSPHRASE") or typer.prompt("Passphrase", hide_input=True))

@@ -42,7 +42,7 @@ def _sheet(settings: Settings, login: str) -> Iterator[str]:
     yield "- Locks are never waited for long, never taken by `NOLOCK`, and a slow server is read more slowly."
     yield f"- All keys are compared every {settings.reconcile_every}, to find rows that were deleted.\n"
     yield "## Rights\n"
-    yield "`SELECT` on these tables, and nothing else. Replace the password; leave out a table that you do not have.\n"
+    yield "`SELECT` on these tables, and nothing else. Replace the password; leave out what is not there.\n"
     yield f"SQL Server:\n\n```sql\n{_sqlserver(settings, login)}\n```\n"
     yield f"PostgreSQL:\n\n```sql\n{_postgresql(settings, login)}\n```"
 

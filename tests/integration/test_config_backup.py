@@ -1,0 +1,44 @@
+"""The configuration goes to a new machine in one encrypted file."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from tests.integration.test_cli import ledgerline
+
+SETTINGS = {
+    "BACKUP_PASSPHRASE": "four words of mine",
+    "INVOICE_DATABASE_URL": "postgresql://reader:Hunter2@erp/invoice",
+    "INVOICE_ACTIVE": "status=OK",
+    "API_KEY": "s3cret-five-and-some-more",
+}
+
+
+def test_a_new_machine_gets_the_configuration(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    new.mkdir()
+    made = ledgerline(old, "keys", "create", "--name", "app", "--scope", "read", settings=SETTINGS)
+    assert made.stdout.startswith("llk_")
+    ledgerline(old, "config", "export", "all.age", settings=SETTINGS)
+    sealed = (old / "all.age").read_bytes()
+    for secret in (b"Hunter2", b"s3cret", b"status=OK", b"INVOICE_ACTIVE", b"settings"):
+        assert secret not in sealed
+    ledgerline(old, "config", "export", "all.age", code=2, settings=SETTINGS)
+
+    (new / "all.age").write_bytes(sealed)
+    wrong = {"BACKUP_PASSPHRASE": "another passphrase"}
+    ledgerline(new, "config", "import", "all.age", code=2, settings=wrong)
+    assert not (new / ".env").exists()
+    passphrase = {"BACKUP_PASSPHRASE": SETTINGS["BACKUP_PASSPHRASE"]}
+    ledgerline(new, "config", "import", "all.age", settings=passphrase)
+    assert stat.S_IMODE((new / ".env").stat().st_mode) == 0o600
+    assert "status=OK" in ledgerline(new, "config").stdout
+    assert (
+        ledgerline(new, "keys", "list", "--json").stdout
+        == ledgerline(old, "keys", "list", "--json", settings=SETTINGS).stdout
+    )
+    ledgerline(new, "config", "import", "all.age", code=2, settings=passphrase)
+    again = ledgerline(new, "config", "import", "all.age", "--force", settings=passphrase)
+    assert "0 rows brought back into api_keys" in again.stdout
