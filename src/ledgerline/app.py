@@ -54,7 +54,8 @@ class App:
     def main(self) -> Database:
         if self._main is None:
             self._main = _open(self.settings.main, read_only=False)
-            self._main.before_writing = EnvironmentMark(self._main, self.settings.environment).check
+            self._mark = EnvironmentMark(self._main, self.settings.environment)
+            self._main.before_writing = self._mark.check
         return self._main
 
     @property
@@ -84,11 +85,12 @@ class App:
 
         Raises EnvironmentMismatch.
         """
-        mark = EnvironmentMark(self.main, self.settings.environment)
+        main = self.main
         if claim:
-            mark.claim()
-        before, after = migrate(self.main)
-        mark.note()
+            self._mark.claim()
+        self._mark.check()
+        before, after = migrate(main)
+        self._mark.note()
         return before, after
 
     def prepare(self) -> None:

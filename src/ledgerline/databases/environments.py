@@ -29,11 +29,11 @@ class EnvironmentMark:
     def __init__(self, main: Database, environment: str) -> None:
         self._main = main
         self._environment = str(environment)
-        self._is_ours = False
+        self._is_asked = False
 
     def check(self) -> None:
         """Raises EnvironmentMismatch where the database belongs to another. Asked once."""
-        if self._is_ours:
+        if self._is_asked:
             return
         owner = environment_of(self._main)
         if owner not in (None, self._environment):
@@ -43,13 +43,12 @@ class EnvironmentMark:
                 hint="Check ENVIRONMENT and DATABASE_URL. If it shall change hands:"
                 " ledgerline migrate --claim-environment",
             )
-        self._is_ours = owner is not None
+        self._is_asked = True
 
     def note(self) -> None:
         """Mark a database that is nobody's yet."""
-        if not self._is_ours and environment_of(self._main) is None:
+        if environment_of(self._main) is None:
             self._write()
-        self.check()
 
     def claim(self) -> None:
         """Make the database ours, whosever it was; one without the tables is nobody's."""
@@ -65,4 +64,4 @@ class EnvironmentMark:
                 connection.execute(installation.insert().values(**values))
         finally:
             self._main.before_writing = asked
-        self._is_ours = True
+        self._is_asked = True
