@@ -176,6 +176,9 @@ class ServiceSettings:
     request_ms: int
     shutdown_ms: int
     probe: ProbeSettings
+
+
+@dataclass(frozen=True, slots=True)
 class BackupSettings:
     """Where backups go, and which of them stay."""
 

@@ -8,16 +8,16 @@ from typing import Annotated, NoReturn
 import typer
 
 from ledgerline import __version__
-from ledgerline.cli import contacts, corrections, diagnosis, ingestion, keys, queries, service, setup, show
-from ledgerline.cli import backups, contacts, corrections, ingestion, keys, queries, setup, show
 from ledgerline.cli import (
     backups,
     configuration,
     contacts,
     corrections,
+    diagnosis,
     ingestion,
     keys,
     queries,
+    service,
     setup,
     show,
 )
@@ -32,9 +32,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for commands in (setup, diagnosis, ingestion, contacts, corrections, queries, keys, service):
-for commands in (setup, ingestion, contacts, corrections, queries, keys, backups):
-for commands in (setup, ingestion, contacts, corrections, queries, keys, backups, configuration):
+for commands in (
+    setup,
+    configuration,
+    diagnosis,
+    ingestion,
+    contacts,
+    corrections,
+    queries,
+    keys,
+    backups,
+    service,
+):
     commands.register(app)
 
 
