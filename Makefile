@@ -44,7 +44,7 @@ serve: $(VENV)/.app
 	@$(BIN)/ledgerline serve
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 4 --dist loadfile
 
 crash: $(VENV)/.dev
 	LEDGERLINE_CRASH_KILLS=150 $(BIN)/python -m pytest -n 2 tests/crash

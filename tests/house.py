@@ -51,7 +51,7 @@ COLUMNS = (
 )
 
 # Tables that tell of the run itself; every other stays as it is when nothing has changed.
-_OF_RUNS = {"ingestion_runs", "partition_receipts", "leases", "source_states"}
+_OF_RUNS = {"ingestion_runs", "partition_receipts", "leases", "source_states", "installation"}
 _NO_CONTENT = {"payload_hash", "run_id", "contact_id", "match_rule", "match_partner", "match_score"}
 _serial = itertools.count()
 

@@ -156,9 +156,12 @@ def test_anywhere_else_nothing_is_open(tmp_path: Path, settings: dict[str, str])
 
 def test_in_production_the_configuration_is_for_callers_with_a_key(tmp_path: Path) -> None:
     invoice_database(tmp_path)
-    with Service(tmp_path, ENVIRONMENT="production") as service:
+    key = "5f0c9a1e7b3d42868e1f6c0a9d7b35e2f4"
+    with Service(tmp_path, key=key, ENVIRONMENT="production") as service:
         assert "config" not in service.get("/health/database", key=None).json()["mainDatabase"]
-        assert service.get("/health/database").json()["mainDatabase"]["config"]["server"] == "embedded"
+        assert (
+            service.get("/health/database", key=key).json()["mainDatabase"]["config"]["server"] == "embedded"
+        )
 
 
 # -- secrets ----------------------------------------------------------------------------------------------

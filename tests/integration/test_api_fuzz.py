@@ -51,7 +51,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 def test_schemathesis_finds_nothing(service: Service, tmp_path: Path) -> None:
     (tmp_path / "schemathesis.toml").write_text(CONFIG, encoding="utf-8")
-    options = ["--max-examples", "12", "--seed", "7", "--generation-deterministic", "--workers", "1"]
+    options = ["--max-examples", "4", "--seed", "7", "--generation-deterministic", "--workers", "1"]
     options += ["--checks", "all", "--phases", "examples,coverage,fuzzing", "--no-color"]
     done = subprocess.run(
         [
@@ -75,7 +75,7 @@ def test_every_answer_has_an_example(service: Service) -> None:
             for status, answer in operation["responses"].items():
                 for kind, content in answer.get("content", {}).items():
                     assert "example" in content or content.get("examples"), (method, path, status, kind)
-                assert answer.get("content") or status == "204", (method, path, status)
+                assert answer.get("content") or status in ("202", "204"), (method, path, status)
 
 
 def test_examples_are_what_their_schemas_say(service: Service) -> None:

@@ -75,7 +75,7 @@ class Watermark:
         known: Any = json.loads(text)
         marks = {table: Mark(**mark) for table, mark in known["marks"].items()}
         at = datetime.fromisoformat(known["at"])
-        return Watermark(at, frozenset(known["open"]), marks, known["unique"])
+        return Watermark(at, frozenset(known["open"]), marks, known.get("unique", False))
 
 
 def moment(text: str | None) -> datetime | None:

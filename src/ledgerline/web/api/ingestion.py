@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
@@ -59,6 +60,16 @@ def _answers(value: Any, *codes: str, description: str = "Found.") -> Responses:
 def _started_or_done(value: Any, *codes: str) -> Responses:
     goes_on = example("It goes on; `Location` tells where to look.", run_models.RUN)
     return {202: goes_on, **_answers(value, *codes, description="It ended, with this `status`.")}
+
+
+_EVENTS: dict[str, Any] = {
+    "description": "Events until the run has ended.",
+    "content": {
+        "text/event-stream": {
+            "example": f"id: 1\nevent: progress\ndata: {orjson.dumps(run_models.RUN).decode()}\n\n"
+        }
+    },
+}
 
 
 def workers(request: Request) -> Workers:
@@ -217,7 +228,7 @@ def existing_run(app: Ledgerline, run_id: RunId) -> Run:
 @router.get(
     "/runs/{id}/events",
     response_class=EventSourceResponse,
-    responses=documented(*_ASKS, "run_missing"),
+    responses={200: _EVENTS, **documented(*_ASKS, "run_missing")},
     dependencies=_READS,
 )
 async def follow_run(

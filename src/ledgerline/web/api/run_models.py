@@ -105,6 +105,8 @@ CHANGE: JsonDict = {
 class RunOptions(Document):
     """What is wished of a run; all of it may be left out."""
 
+    model_config = ConfigDict(strict=True)
+
     full: bool = False
     """Read everything, not only what changed since the last run."""
     reconcile: bool = False
@@ -116,12 +118,16 @@ class RunOptions(Document):
 
 
 class PlanOptions(Document):
+    model_config = ConfigDict(strict=True)
+
     full: bool = False
     reconcile: bool = False
     accept_withdrawals: bool = False
 
 
 class UndoOptions(Document):
+    model_config = ConfigDict(strict=True)
+
     strict: bool = False
     """Change nothing if others changed something since."""
     dry_run: bool = False
