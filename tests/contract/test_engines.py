@@ -185,7 +185,7 @@ def test_a_frame_without_rows_loads_nothing(place: Place) -> None:
 
 def test_a_primary_key_and_indexes_are_back_after_filling(place: Place) -> None:
     table = sa.Table(
-        f"t{next(_serial)}",
+        f"indexed_{next(_serial)}",
         sa.MetaData(),
         sa.Column("id", BigInt, autoincrement=False),
         sa.Column("name", key_text(50), index=True),
@@ -390,7 +390,7 @@ def test_a_float_reads_with_all_its_digits(place: Place) -> None:
 
 def _texts(place: Place, cases: Sequence[tuple[str, ...]]) -> list[str]:
     """The first row of a table of such columns, through `as_text`; a second row holds only nulls."""
-    name = f"t{next(_serial)}"
+    name = f"typed_{next(_serial)}"
     with place.opened() as database, database.connect() as connection:
         columns = ", ".join(f"c{i} {case[0]} NULL" for i, case in enumerate(cases))
         connection.exec_driver_sql(f"CREATE TABLE {name} (id int, {columns})")
