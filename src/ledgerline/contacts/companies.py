@@ -11,6 +11,7 @@ from ledgerline.contacts.model import Reason, Relationship
 from ledgerline.contacts.texts import (
     LETTERS,
     PLACEHOLDER,
+    READ_LIMIT,
     TIDY,
     by_distinct,
     change_case,
@@ -22,6 +23,7 @@ from ledgerline.contacts.texts import (
     read_text,
     says_nothing,
     stitch,
+    tidied_column,
 )
 
 COMPANY_LIMIT: Final = 300  # characters
@@ -109,19 +111,40 @@ def clean_company(raw: str | None) -> CleanCompany:
 
 def clean_company_column(values: pl.Series) -> pl.DataFrame:
     """`clean_company` of each row: `company_name`, `company_reasons` (joined, or null)."""
-    raw = pl.col("company_name")
-    is_plain = (
-        raw.str.contains(TIDY)
-        & (raw.str.len_bytes() <= COMPANY_LIMIT)
-        & ~folds_to(raw, f"{PLACEHOLDER}|{_NO_COMPANY}")
-    )
     frame = values.to_frame("company_name").with_columns(
-        is_plain.fill_null(value=True).alias("is_plain"),
+        _is_plain_company(pl.col("company_name")).alias("is_plain"),
         pl.lit(None, dtype=pl.String).alias("company_reasons"),
     )
     plain = frame["is_plain"]
-    rest = by_distinct(values.filter(~plain), _clean_company_to_row, _COMPANY)
+    rest = _clean_other_companies(values.filter(~plain))
     return stitch(frame.filter(plain).select(_COMPANY.names()), rest, plain)
+
+
+def _is_plain_company(text: pl.Expr) -> pl.Expr:
+    """Rows that `clean_company` leaves as they are."""
+    is_plain = (
+        text.str.contains(TIDY)
+        & (text.str.len_bytes() <= COMPANY_LIMIT)
+        & ~folds_to(text, f"{PLACEHOLDER}|{_NO_COMPANY}")
+    )
+    return is_plain.fill_null(value=True)
+
+
+def _clean_other_companies(values: pl.Series) -> pl.DataFrame:
+    """Odd blanks in columns, all else by `clean_company`."""
+    name = pl.col("company_name")
+    frame = (
+        values.to_frame("raw")
+        .with_columns(tidied_column(pl.col("raw")).alias("company_name"))
+        .with_columns(
+            is_settled=_is_plain_company(name) & (pl.col("raw").str.len_bytes() <= READ_LIMIT),
+            company_reasons=pl.lit(None, dtype=pl.String),
+        )
+    )
+    is_settled = frame["is_settled"]
+    settled = frame.filter(is_settled).select(_COMPANY.names())
+    rest = by_distinct(values.filter(~is_settled), _clean_company_to_row, _COMPANY)
+    return stitch(settled, rest, is_settled)
 
 
 def match_company(name: str) -> str:

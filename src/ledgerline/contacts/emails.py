@@ -15,9 +15,11 @@ from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES, EMAIL_
 
 from ledgerline.contacts.model import VALUE_SEPARATOR, Reason
 from ledgerline.contacts.texts import (
+    PLACEHOLDER,
     READ_LIMIT,
     by_distinct,
     fold,
+    folds_to,
     join_reasons,
     says_nothing,
     stitch,
@@ -123,6 +125,8 @@ _CONNECTIVES: Final = frozenset({"or", "and", "&", "-"})
 # Columnar: what stands in nearly every field, less than `_PLAIN` accepts.
 _COMMON: Final = f"[a-z0-9_+-]+(?:[.][a-z0-9_+-]+)*@{_DOMAIN.replace('A-Z', '')}"
 _ASCII: Final = r"^[\t-\r -~]*$"
+_LEADING_SCHEME: Final = r"^[\t-\r ]*(?:mailto|e-?mail)[\t-\r ]*:"
+_WORD_ALONE: Final = r"^[A-Za-z0-9][A-Za-z0-9._()-]*[A-Za-z0-9]$"
 
 
 class CleanEmails(NamedTuple):
@@ -232,25 +236,41 @@ def _is_address(text: pl.Expr) -> pl.Expr:
 
 
 def _clean_rest(values: pl.Series) -> pl.DataFrame:
-    """Upper case, blanks and two addresses in columns, all else by `clean_emails`."""
+    """Upper case, blanks, two addresses and what is clearly none in columns, all else by `clean_emails`."""
     raw, first, second = pl.col("raw"), pl.col("field_0"), pl.col("field_1")
     swap = role_mailbox(first) & ~role_mailbox(second)
     is_good = (_is_address(first) & _is_address(second).fill_null(value=True)).fill_null(value=False)
-    text = raw.str.to_lowercase().str.replace_all(r"[\t-\r ,;|/]+", " ").str.strip_chars(" ")
+    text = raw.str.to_lowercase().str.replace(_LEADING_SCHEME, "")
+    text = text.str.replace_all(r"[\t-\r ,;|/]+", " ").str.strip_chars(" ")
     frame = (
         values.to_frame("raw")
-        .with_columns(text.str.splitn(" ", 2).alias("parts"))
+        .with_columns(text.str.splitn(" ", 2).alias("parts"), is_none=_is_surely_invalid(raw))
         .unnest("parts")
+        .with_columns(first.str.strip_chars_end("."), second.str.strip_chars_end("."))
         .select(
-            pl.when(swap).then(second).otherwise(first).alias("email"),
-            pl.when(swap).then(first).when(first != second).then(second).alias("further_emails"),
-            pl.lit(None, dtype=pl.String).alias("email_reasons"),
-            (is_good & raw.str.contains(_ASCII) & (raw.str.len_bytes() <= READ_LIMIT)).alias("is_settled"),
+            pl.when("is_none").then(None).when(swap).then(second).otherwise(first).alias("email"),
+            pl.when("is_none")
+            .then(None)
+            .when(swap)
+            .then(first)
+            .when(first != second)
+            .then(second)
+            .alias("further_emails"),
+            pl.when("is_none").then(pl.lit(Reason.EMAIL_INVALID.value)).alias("email_reasons"),
+            (
+                (is_good | pl.col("is_none")) & raw.str.contains(_ASCII) & (raw.str.len_bytes() <= READ_LIMIT)
+            ).alias("is_settled"),
         )
     )
     is_settled = frame["is_settled"]
     settled = frame.filter(is_settled).select(_SCHEMA.names())
     return stitch(settled, by_distinct(values.filter(~is_settled), _clean_to_row, _SCHEMA), is_settled)
+
+
+def _is_surely_invalid(text: pl.Expr) -> pl.Expr:
+    """One word without an '@' that does not say that there is no address: of the rest nothing is said."""
+    says_none = folds_to(text, f"{PLACEHOLDER}|{_NO_ADDRESS}")
+    return text.str.contains(_WORD_ALONE) & ~says_none
 
 
 def _clean_to_row(raw: str | None) -> tuple[str | None, str | None, str | None]:

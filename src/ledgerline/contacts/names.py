@@ -29,6 +29,7 @@ from ledgerline.contacts.texts import (
     says_nothing,
     shows_mojibake,
     stitch,
+    tidied_column,
 )
 
 NAME_LIMIT: Final = 200  # characters
@@ -88,12 +89,15 @@ _ALL_CAPITALS: Final = re.compile(rf"(?!(?:{_CONSONANT_WORDS})$){_CONSONANTS}")
 _SCOTTISH: Final = re.compile(rf"(?:{_MC}|{_MAC})")
 
 # Columnar. Mixed case in printable ASCII with single spaces, from a capital to a letter or an initial:
-# `clean_name` leaves it as it is, unless it begins like `_MAY_BE_TITLE` or names nobody.
-_MIXED_CASE: Final = r"^[A-Z](?: ?[!-~])*?[a-z](?:(?: ?[!-~])*?(?: ?[A-Za-z0-9)]|[ .][A-Z]\.))?$"
+# `clean_name` leaves it as it is, unless it begins like `_MAY_BE_TITLE` or names nobody. An accented letter
+# of Latin-1 may stand for a letter where no other is beside it: mojibake takes two, but for Â and Ã.
+_SIGN: Final = "[!-~à-öø-ÿ]"
+_MIXED_CASE: Final = (
+    f"^[A-ZÀÁÄ-ÖØ-Þ](?: ?{_SIGN})*?[a-zà-öø-ÿ](?:(?: ?{_SIGN})*?(?: ?[A-Za-zà-öø-ÿ0-9)]|[ .][A-Z][.]))?$"
+)
+_MAY_BE_MOJIBAKE: Final = "[^ -~][^ -~]"
 _MAY_BE_TITLE: Final = rf"^(?i-u:(?:{_TITLES}|{_TITLES_OR_NAMES}|{_NAMES_OR_TITLES}|ca|cs|and)[ .&/])"
-_ZERO_WIDTH: Final = "[\u200b\u200e\u200f\u2060\ufeff]"  # the usual ones of what `texts.tidy` takes out
-_SPACES: Final = "[ \t\n\r\u00a0]+"
-_COMMON_TITLE: Final = r"^(?i-u:(mr|mrs|ms|miss|dr|prof|shri|smt))(?:\. ?| )"
+_COMMON_TITLE: Final = r"^(?i-u:(mr|mrs|ms|miss|dr|prof|shri|smt|er|adv|capt|maj))(?:\. ?| )"
 _STRAY_END: Final = "([A-Za-z]{2})[ .,]+$"
 _ONE_CASE: Final = (
     r"^(?:(?:[A-Z]\. ?)*[A-Z]+(?: [A-Z]+| [A-Z]\.)*|(?:[a-z]\. ?)*[a-z]+(?: [a-z]+| [a-z]\.)*)$"
@@ -218,6 +222,7 @@ def _is_plain(text: pl.Expr) -> pl.Expr:
     """Rows that `clean_name` leaves as they are."""
     return (
         text.str.contains(_MIXED_CASE)
+        & ~text.str.contains(_MAY_BE_MOJIBAKE)
         & (text.str.len_bytes() <= NAME_LIMIT)
         & ~text.str.contains(_MAY_BE_TITLE)
         & ~folds_to(text, f"{PLACEHOLDER}|{_NOBODY}")
@@ -231,13 +236,7 @@ def _unchanged(names: pl.Series) -> pl.DataFrame:
 
 def _clean_rest(values: pl.Series) -> pl.DataFrame:
     """What is common (blanks, one title, upper or lower case) in columns, all else by `clean_name`."""
-    tidied = (
-        pl.col("raw")
-        .str.replace_all(_ZERO_WIDTH, "")
-        .str.replace_all(_SPACES, " ")
-        .str.strip_chars(" ")
-        .str.replace(_STRAY_END, "${1}")
-    )
+    tidied = tidied_column(pl.col("raw")).str.replace(_STRAY_END, "${1}")
     lower = pl.col("untitled").str.to_lowercase()
     can_be_cased = pl.col("untitled").str.contains(_ONE_CASE) & ~lower.str.contains(_CASE_IS_SPECIAL)
     repaired = (

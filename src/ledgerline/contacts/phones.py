@@ -554,29 +554,43 @@ def _abroad(numbers: pl.DataFrame) -> pl.DataFrame:
     One by one: a batch holds a few of each of many countries, and to compile their plans into expressions,
     which Polars does anew each time, costs more than the numbers do.
     """
-    texts = numbers["number"].unique()
-    answers = [(text, *answer) for text in texts if (answer := _settled_abroad(text) or _asked(text))]
+    lines = [_line_abroad(number) for number in numbers["number"]]
+    line = pl.Series("phone_type", lines, pl.String)
+    decided = numbers.with_columns(line).filter(line.is_not_null())
+    decided = decided.with_columns(_TYPE.replace(_INVALID, None))
+    settled = decided.with_columns(
+        phone=pl.when(_TYPE.is_not_null()).then(pl.concat_str(pl.lit("+"), _NUMBER))
+    )
+    return pl.concat([settled, _ask_all(numbers.filter(line.is_null()))])
+
+
+_INVALID: Final = ""
+
+
+def _line_abroad(number: str) -> str | None:
+    """The type of a number with its country code, `_INVALID` where it is not valid; None: undecided."""
+    end = _CODE_LENGTHS.get(number[:2], 3)
+    plan = _foreign_plan(number[:end])
+    if plan is None:
+        return None
+    test = plan.by_length.get(len(number) - end, plan.otherwise)
+    kind = test.fullmatch(number, end)
+    if kind is None:
+        return _INVALID if plan.is_sole else None
+    if kind.lastgroup == _PREFIXED or number[end:] in _VALID_PLACEHOLDERS:
+        return None
+    return _TYPE_OF_GROUP[(kind.lastgroup or "")[:1]]
+
+
+def _ask_all(numbers: pl.DataFrame) -> pl.DataFrame:
+    """Recognise such numbers by the library; what it would change, and placeholders, are left out."""
+    answers = [(number, *answer) for number in numbers["number"].unique() if (answer := _asked(number))]
     schema = {"number": pl.String, "phone_type": pl.String, "phone": pl.String}
     return numbers.join(pl.DataFrame(answers, schema=schema, orient="row"), on="number")
 
 
-def _settled_abroad(number: str) -> tuple[str | None, str | None] | None:
-    """Type and E.164 form of a number with its country code, both None if it is invalid; None: undecided."""
-    code = next((code for end in (1, 2, 3) if (code := number[:end]) in _CALLING_CODES), None)
-    plan = None if code is None else _foreign_plan(int(code))
-    if code is None or plan is None:
-        return None
-    national = number[len(code) :]
-    if plan.prefix is not None and plan.prefix.match(national):
-        return None
-    line_type = plan.line_type(national)
-    if line_type is None:
-        return (None, None) if plan.is_sole else None
-    return None if national in _VALID_PLACEHOLDERS else (line_type, f"+{number}")
-
-
 def _asked(number: str) -> tuple[str | None, str | None] | None:
-    """The same by the library, where the number as it stands is valid and no placeholder."""
+    """Type and E.164 form of a number with its country code; None where it is invalid, or a placeholder."""
     phone = parse_phone(f"+{number}", "ZZ")
     if phone is None or _national_number(phone.e164) in _VALID_PLACEHOLDERS:
         return None
@@ -591,26 +605,27 @@ class _ForeignPlan(NamedTuple):
     """
 
     is_sole: bool
-    prefix: re.Pattern[str] | None
-    by_length: dict[
-        int, tuple[re.Pattern[str], re.Pattern[str]]
-    ]  # the plan's pattern, and its kinds' as groups
-
-    def line_type(self, national: str) -> str | None:
-        tests = self.by_length.get(len(national))
-        if tests is None or not tests[0].fullmatch(national):
-            return None
-        kind = tests[1].fullmatch(national)
-        return None if kind is None or kind.lastgroup is None else _TYPE_OF_GROUP[kind.lastgroup[0]]
+    by_length: dict[int, re.Pattern[str]]  # of national numbers so long: the group tells the kind
+    otherwise: re.Pattern[str]  # of those that no number is as long as: the prefix alone
 
 
 _TYPE_OF_GROUP: Final = {line_type.value[0]: line_type.value for line_type in PhoneType}
+_PREFIXED: Final = "prefixed"
+# Calling codes are prefix-free: the first two digits tell how long one is (three digits, where not here).
+_CODE_LENGTHS: Final = {
+    code + further: len(code)
+    for code in _CALLING_CODES
+    if len(code) < 3
+    for further in ("0123456789" if len(code) == 1 else ("",))
+}
 
 
-@lru_cache(maxsize=512)
-def _foreign_plan(calling_code: int) -> _ForeignPlan | None:
-    """None: the library first asks other regions than the main one."""
-    main, *more = _plans(calling_code)
+@lru_cache(maxsize=1024)
+def _foreign_plan(calling_code: str) -> _ForeignPlan | None:
+    """None: there is no such code, or the library first asks other regions than the main one."""
+    if calling_code not in _CALLING_CODES:
+        return None
+    main, *more = _plans(int(calling_code))
     if main.leading_digits or re.match(main.national_prefix or "0", ""):
         return None
     kinds = (
@@ -619,27 +634,26 @@ def _foreign_plan(calling_code: int) -> _ForeignPlan | None:
         (PhoneType.FIXED, main.fixed),
     )
     patterned = [(line_type, kind) for line_type, kind in kinds if kind and kind.national_number_pattern]
+    prefixed = f"(?P<{_PREFIXED}>(?:{main.national_prefix or '(?!)'}).*)"
+    general = f"(?=(?:{main.general.national_number_pattern or ''})$)"
     return _ForeignPlan(
         is_sole=not more,
-        prefix=re.compile(main.national_prefix, re.ASCII) if main.national_prefix else None,
         by_length={
-            length: (
-                re.compile(main.general.national_number_pattern or "", re.ASCII),
-                _alternatives(patterned, length),
-            )
+            length: re.compile(f"{prefixed}|{general}(?:{_alternatives(patterned, length)})", re.ASCII)
             for length in main.general.possible_length
         },
+        otherwise=re.compile(prefixed, re.ASCII),
     )
 
 
-def _alternatives(kinds: Iterable[tuple[PhoneType, PhoneNumberDesc]], length: int) -> re.Pattern[str]:
+def _alternatives(kinds: Iterable[tuple[PhoneType, PhoneNumberDesc]], length: int) -> str:
     """The patterns of the kinds that can be so long, in their order, each a group with its type's initial."""
     groups = [
         f"(?P<{line_type.value[0]}{number}>{kind.national_number_pattern})"
         for number, (line_type, kind) in enumerate(kinds)
         if length in kind.possible_length
     ]
-    return re.compile("|".join(groups) or "(?!)", re.ASCII)
+    return "|".join(groups) or "(?!)"
 
 
 # --- a column of fields --------------------------------------------------------------------------

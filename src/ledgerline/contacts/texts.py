@@ -46,6 +46,8 @@ _INVISIBLE: Final = re.compile(
 _PUNCTUATION: Final = re.compile(r"[\W_]+")
 _ASCII_PUNCTUATION: Final = r"[\x00-/:-@\[-`{-\x7f]"
 _ATOM: Final = re.compile(r"\[[^]]+\]|[a-z0-9](?![0-9,]*\})")  # of a pattern: a class or a character
+_ZERO_WIDTH: Final = "[\u200b\u200e\u200f\u2060\ufeff]"  # the usual ones of `_INVISIBLE`
+_SPACES: Final = "[ \t\n\r\u00a0]+"
 _MENDING_ROUNDS: Final = 4  # text that was encoded wrongly more often than that is left as it is
 
 
@@ -73,6 +75,12 @@ def tidy(text: str) -> str:
     if not (text.isascii() and text.isprintable()):
         text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
     return " ".join(text.split())
+
+
+def tidied_column(raw: pl.Expr) -> pl.Expr:
+    """`tidy` of texts of which ASCII is left by it; no other is mistaken for one."""
+    visible = raw.str.replace_all(_ZERO_WIDTH, "").str.replace_all(_SPACES, " ")
+    return visible.str.strip_chars(" ")
 
 
 def fold(text: str) -> str:
