@@ -82,6 +82,14 @@ class Service:
     def output(self) -> str:
         return self.out.read_text() + self.err.read_text()
 
+    def logged(self, text: str) -> list[str]:
+        """The lines of the log with this text, of which there is one soon: it is written after the answer."""
+        deadline = time.monotonic() + 30
+        while not (lines := [line for line in self.err.read_text().splitlines() if text in line]):
+            assert time.monotonic() < deadline, f"Nothing was logged of {text}: {self.output()}"
+            time.sleep(0.02)
+        return lines
+
     # -- asking --------------------------------------------------------------------------------------------
 
     def request(self, method: str, path: str, *, key: str | None = "", **options: Any) -> httpx.Response:
