@@ -13,12 +13,6 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import (
-    breadth_first_order,
-    connected_components,
-    minimum_spanning_tree,
-)
 
 from ledgerline.contacts.agreement import LOOSE, RENAMED, SAME, Names
 from ledgerline.contacts.blocks import Candidates, Codes, Flags, Ints, all_pairs, starts
@@ -71,6 +65,10 @@ def _together(identities: Pairs, merging: Pairs) -> Pairs:
 
 def components(left: Ints, right: Ints, size: int) -> tuple[Ints, Ints]:
     """The component of each of `size` nodes, and the first node of each component."""
+    # Imported where it is used: a quarter of the time in which any command starts, and few need it.
+    from scipy.sparse import coo_array  # noqa: PLC0415
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
     links = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(size, size))
     count, label = connected_components(links, directed=False)
     first = np.zeros(count, np.int64)
@@ -200,6 +198,9 @@ def explain(edges: Pairs, labels: Ints, rules: pl.Series, candidates: Candidates
 
 def _next_to_founder(edges: Pairs, labels: Ints) -> Ints:
     """For each row the next on the strongest path to the first of its cluster."""
+    from scipy.sparse import coo_array  # noqa: PLC0415  as above
+    from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree  # noqa: PLC0415
+
     partner = labels.copy()
     several = (np.bincount(labels, minlength=len(labels)) > 2)[labels]  # of two there is but one path
     rows, number = np.flatnonzero(several), np.cumsum(several) - 1
