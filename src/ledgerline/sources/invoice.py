@@ -44,6 +44,7 @@ _SCHEMALESS = {Engine.SQLITE, Engine.MYSQL}
 _CONTACTS, _CUSTOMERS = "contacts", "customers"
 # Seconds to wait for open transactions to end: with a watermark to fall back on, and without.
 _PATIENCE, _FIRST_PATIENCE, _GLANCE = 0.25, 2.0, 0.02
+_FEW_NAMES = 100  # of customers are noted with a watermark
 
 
 class InvoiceSource:
@@ -155,10 +156,12 @@ class InvoiceSource:
         if before is not None and not self._can_go_on(first, before, marks):
             before = None
         unique = self.unique_keys if before is None else before.unique
-        reached = Watermark(first.utc, first.open or frozenset(), marks, unique)
+        names = self._names_since(marks.get(_CUSTOMERS))
+        reached = Watermark(first.utc, first.open or frozenset(), marks, unique, names)
         if before is None:
             return Reading(None, reached.text(), tuple(self._advice(marks)))
-        return Reading(watermark, reached.text())
+        since = before.going_on(self._names_since(before.marks.get(_CUSTOMERS)))
+        return Reading(since.text(), reached.text())
 
     def _columns(self) -> dict[str, Tracked]:
         """The tables that tell when a row was changed."""
@@ -216,6 +219,20 @@ class InvoiceSource:
                     " The next run reads everything again."
                 )
 
+    def _names_since(self, mark: Mark | None) -> dict[str, str] | None:
+        """What the customers say that changed since, by id: the name, as a hash. None: they are too many."""
+        customers = self._customers
+        if customers is None or customers.tracked is None or mark is None or mark.base is None:
+            return None
+        server, overlap = self._database.server, self._layout.overlap
+        changed = customers.tracked.changed(server, mark, overlap, customers.tracked.described.table)
+        rows = self._texts(customers.query(server).where(changed).limit(_FEW_NAMES + 1))
+        if rows.height > _FEW_NAMES:
+            return None
+        return {
+            key: hashlib.sha256((name or "\0").encode()).hexdigest()[:16] for key, name in rows.iter_rows()
+        }
+
     def _names_fingerprint(self) -> str:
         """Of all company names, where no column tells which of them changed."""
         names = self._company_names().sort("customer_id").write_csv()
@@ -244,7 +261,9 @@ class InvoiceSource:
             if since not in self._renamed:
                 customers = self._customers
                 found = customers is not None and customers.tracked is not None
-                if found:
+                if found and watermark.renamed is not None:
+                    found = bool(watermark.renamed)
+                elif found:
                     one = self._renamed_customers(watermark).limit(1)
                     found = not self._database.read(one).is_empty()
                 self._renamed[since] = found
@@ -255,8 +274,12 @@ class InvoiceSource:
         tracked = self._customers.tracked
         table = tracked.described.table
         mark = watermark.marks[_CUSTOMERS]
-        changed = tracked.changed(self._database.server, mark, self._layout.overlap, table)
-        return sa.select(self._customers.id.label("customer_id")).where(changed)
+        server, key = self._database.server, self._customers.id
+        changed = tracked.changed(server, mark, self._layout.overlap, table)
+        query = sa.select(key.label("customer_id")).where(changed)
+        if watermark.renamed is None:
+            return query
+        return query.where(server.as_text(key).in_([sa.literal(value) for value in watermark.renamed]))
 
     def _of_customers(
         self, customer_id: sa.ColumnElement[Any], customers: sa.Select[Any]

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -62,11 +62,26 @@ class Watermark:
     open: frozenset[str]  # the transactions that were open then
     marks: Mapping[str, Mark]  # by table
     unique: bool = False  # whether the source lets no two rows have one key
+    # What the customers said then that the next run will find changed since, by id; None: too much to note.
+    names: Mapping[str, str] | None = None
+    # The customers whose contacts a run that goes on from here is to read; None: of all that changed since.
+    renamed: tuple[str, ...] | None = None
 
     def text(self) -> str:
         marks = {table: asdict(mark) for table, mark in self.marks.items()}
-        at, held = self.at.isoformat(), sorted(self.open)
-        return json.dumps({"at": at, "open": held, "marks": marks, "unique": self.unique})
+        told = {"at": self.at.isoformat(), "open": sorted(self.open), "marks": marks, "unique": self.unique}
+        return json.dumps({**told, "names": self.names, "renamed": self.renamed})
+
+    def going_on(self, names: Mapping[str, str] | None) -> Watermark:
+        """Where a run goes on that finds these `names` changed since: those that it knew so are not new.
+
+        The overlap brings back the customers of the last minutes in every run, and the contacts of a
+        customer are dear to find.
+        """
+        if names is None or self.names is None:
+            return replace(self, names=None)
+        renamed = tuple(sorted(key for key, name in names.items() if self.names.get(key) != name))
+        return replace(self, names=None, renamed=renamed)
 
     @staticmethod
     def parse(text: str | None) -> Watermark | None:
@@ -75,7 +90,15 @@ class Watermark:
         known: Any = json.loads(text)
         marks = {table: Mark(**mark) for table, mark in known["marks"].items()}
         at = datetime.fromisoformat(known["at"])
-        return Watermark(at, frozenset(known["open"]), marks, known.get("unique", False))
+        renamed = known.get("renamed")
+        return Watermark(
+            at,
+            frozenset(known["open"]),
+            marks,
+            known.get("unique", False),
+            known.get("names"),
+            None if renamed is None else tuple(renamed),
+        )
 
 
 def moment(text: str | None) -> datetime | None:
