@@ -12,5 +12,6 @@ from tests.postgres import PostgresServer
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """One PostgreSQL server for the whole session; tests make databases of their own in it."""
-    with PostgresServer(fsync="off") as server:
+    settings = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "autovacuum": "off"}
+    with PostgresServer(**settings) as server:
         yield server

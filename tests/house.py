@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -259,8 +260,8 @@ class Installation:
 
     def runs(self) -> list[Run]:
         """All runs, the oldest first."""
-        with self.app() as app:
-            return runs.latest(app.main, limit=1000)[::-1]
+        with self.main() as main:
+            return runs.latest(main, limit=1000)[::-1]
 
     def open_rejects(self) -> list[dict[str, Any]]:
         return [row for row in self.table("rejects") if row["resolved_run"] is None]
@@ -285,14 +286,12 @@ class Installation:
 
     @contextmanager
     def main(self) -> Iterator[Database]:
-        url = self.settings.main.url
-        if url.engine is Engine.SQLITE:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        database = Database(url, Limits())
+        """No connection stays open; what is known of the server does, for it is asked for many times."""
+        database = _database(self.environ["DATABASE_URL"])
         try:
             yield database
         finally:
-            database.close()
+            database.close_pool()
 
     def _records(self) -> dict[str, dict[str, Any]]:
         return {row["source_record_id"]: row for row in self.table("source_records")}
@@ -310,6 +309,14 @@ class Installation:
             rows = [[_as_read(value) for value in row] for row in connection.exec_driver_sql(query)]
         wanted = [value for _, value in layout.active]
         return [(key, [(value or "").strip().upper() for value in values] == wanted) for key, *values in rows]
+
+
+@lru_cache(maxsize=8)
+def _database(url: str) -> Database:
+    parsed = parse_any(url)
+    if parsed.engine is Engine.SQLITE:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    return Database(parsed, Limits())
 
 
 def _as_read(value: Any) -> str | None:

@@ -6,11 +6,11 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ import psycopg
 
 from ledgerline.databases import runs
 from ledgerline.ingest.scope import Wanted
+from tests.crash.victim import ingest
 from tests.house import Installation
 from tests.postgres import PostgresServer
 
@@ -26,6 +27,10 @@ KILLS = int(os.environ.get("LEDGERLINE_CRASH_KILLS", "10"))
 
 ROWS, PARTITION_ROWS, SEED = 600, 120, 5
 _FEWER = 5  # statements that a run may do without another time: its heartbeat goes by the clock
+
+# New processes are forked from one that has imported everything, and done nothing: to start takes no time.
+_PROCESSES = get_context("forkserver")
+_PROCESSES.set_forkserver_preload(["tests.crash.victim"])
 
 Dump = dict[str, list[dict[str, Any]]]
 
@@ -86,18 +91,29 @@ def finish(house: Installation) -> runs.Run:
     return house.ingest(partition_rows=PARTITION_ROWS, wanted=Wanted(reconcile=True))
 
 
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "tests.crash.victim", str(PARTITION_ROWS), *map(str, arguments)]
+def start_victim(house: Installation, halt: int | None = None, kill: int | None = None) -> BaseProcess:
+    """A process that runs the ingestion of the house, and halts or is killed before a step of that number."""
+    signals = {signal.SIGSTOP: halt, signal.SIGKILL: kill}
+    stop = next(((number, at) for number, at in signals.items() if at is not None), None)
+    process = _PROCESSES.Process(target=ingest, args=(house.environ, PARTITION_ROWS, stop))
+    process.start()
+    return process
 
 
-def environ(house: Installation) -> dict[str, str]:
-    return {**os.environ, **house.environ}
+def ended(victim: BaseProcess) -> int:
+    """How it ended: an exit code, or the negative number of a signal."""
+    victim.join(120)
+    assert victim.exitcode is not None
+    return victim.exitcode
 
 
-def run_victim(house: Installation, *arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments), env=environ(house), capture_output=True, text=True, check=False, timeout=120
-    )
+def steps_of_a_run(house: Installation) -> int:
+    """How many steps a whole run takes, by doing it."""
+    told, told_to = _PROCESSES.Pipe(duplex=False)
+    victim = _PROCESSES.Process(target=ingest, args=(house.environ, PARTITION_ROWS, None, told_to))
+    victim.start()
+    assert ended(victim) == 0
+    return int(told.recv())
 
 
 def steps_to_kill(name: str, engine: str, total: int) -> list[int]:
@@ -109,14 +125,14 @@ def steps_to_kill(name: str, engine: str, total: int) -> list[int]:
 
 def kill_after_begun(house: Installation, seconds: float) -> None:
     known = {run.id: run.status for run in house.runs()}
-    victim = subprocess.Popen(command(), env=environ(house), stdout=subprocess.DEVNULL)
+    victim = start_victim(house)
     try:
-        while victim.poll() is None and {run.id: run.status for run in house.runs()} == known:
+        while victim.is_alive() and {run.id: run.status for run in house.runs()} == known:
             time.sleep(0.01)
         time.sleep(seconds)
     finally:
         victim.kill()
-        victim.wait()
+        victim.join()
 
 
 def is_before_or_after(house: Installation, scenario: Scenario) -> None:
@@ -135,17 +151,22 @@ def copied_after_migration(
         yield copy
 
 
-def wait_until_stopped(pid: int) -> None:
+def wait_until_stopped(victim: BaseProcess) -> None:
     deadline = time.monotonic() + 60
-    while Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "Tt":
+    while Path(f"/proc/{victim.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "Tt":
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def go_on(victim: BaseProcess) -> None:
+    assert victim.pid is not None
+    os.kill(victim.pid, signal.SIGCONT)
 
 
 def kill_at_a_step(scenario: Scenario, name: str, part: int, postgres: PostgresServer, folder: Path) -> None:
     steps = steps_to_kill(name, scenario.house.engine, scenario.steps - _FEWER)
     with copied(scenario.house, folder, postgres) as house:
-        assert run_victim(house, "kill", steps[part % len(steps)]).returncode == -signal.SIGKILL
+        assert ended(start_victim(house, kill=steps[part % len(steps)])) == -signal.SIGKILL
         is_before_or_after(house, scenario)
         finish(house)
         assert dump(house) == scenario.after

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,13 +22,14 @@ from tests.crash.scenarios import (
     ROWS,
     SEED,
     Scenario,
-    command,
     copied,
     copied_after_migration,
     dump,
-    environ,
+    ended,
     finish,
-    run_victim,
+    go_on,
+    start_victim,
+    steps_of_a_run,
     wait_until_stopped,
 )
 from tests.house import Installation, Watcher
@@ -83,23 +84,18 @@ def test_connections_are_cut(
     with house._invoice() as invoice:
         write_sample(invoice, house.settings.invoice_table, ROWS, SEED)
     with copied_after_migration(house, tmp_path, postgres) as whole:
-        steps = int(run_victim(whole).stdout)
+        steps = steps_of_a_run(whole)
         after = dump(whole)
     before = dump(house)
-    halted = subprocess.Popen(
-        command("halt", int(steps * share)),
-        env=environ(house),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    wait_until_stopped(halted.pid)
+    halted = start_victim(house, halt=int(steps * share))
+    wait_until_stopped(halted)
     with psycopg.connect(postgres.url(), autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
             [house.settings.main.url.database],
         )
-    halted.send_signal(signal.SIGCONT)
-    halted.communicate(timeout=60)
+    go_on(halted)
+    ended(halted)
     if not any(run.status == "succeeded" for run in house.runs()):
         assert dump(house) == before
     finish(house)
@@ -142,15 +138,13 @@ def test_a_second_run_is_told_of_the_first_and_small_writes_go_on(
 ) -> None:
     scenario = scenarios("first")
     with copied(scenario.house, tmp_path, postgres) as house:
-        first = subprocess.Popen(
-            command("halt", scenario.steps - 8), env=environ(house), stdout=subprocess.DEVNULL
-        )  # in the middle of its writing transaction
+        first = start_victim(house, halt=scenario.steps - 8)  # in the middle of its writing transaction
         try:
-            wait_until_stopped(first.pid)
+            wait_until_stopped(first)
             second = subprocess.run(
                 [sys.executable, "-m", "ledgerline", "ingest"],
                 cwd=tmp_path,
-                env=environ(house),
+                env={**os.environ, **house.environ},
                 capture_output=True,
                 text=True,
                 check=False,
@@ -164,9 +158,9 @@ def test_a_second_run_is_told_of_the_first_and_small_writes_go_on(
                 assert progress is not None
                 assert progress["done"] == 7
         finally:
-            first.send_signal(signal.SIGCONT)
-            first.wait(timeout=60)
-        assert first.returncode == 0
+            go_on(first)
+            code = ended(first)
+        assert code == 0
         assert dump(house) == scenario.after
 
 

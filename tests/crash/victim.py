@@ -1,17 +1,13 @@
 """An ingestion in a process of its own, that ends or halts itself at a given step.
 
 A step is a statement or a commit of this process on the main database, counted from the first of the run.
-
-    python -m tests.crash.victim ROWS_A_PARTITION [kill|halt STEP]
-
-prints the number of steps that it took. DATABASE_URL and INVOICE_DATABASE_URL say where.
 """
 
 from __future__ import annotations
 
 import os
-import signal
-import sys
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +17,11 @@ from ledgerline.app import App
 from ledgerline.ingest.run import Cancel
 from ledgerline.settings import load_settings
 
-_SIGNALS = {"kill": signal.SIGKILL, "halt": signal.SIGSTOP}
-
 
 class Steps:
     """Counts the steps, and sends this process a signal before one of them."""
 
-    def __init__(self, number: signal.Signals | None, at: int) -> None:
+    def __init__(self, number: int | None, at: int) -> None:
         self.count = 0
         self._signal = number
         self._at = at
@@ -47,16 +41,22 @@ class _Silence:
         pass
 
 
-def main() -> None:
-    rows, *wanted = sys.argv[1:]
-    steps = Steps(_SIGNALS[wanted[0]], int(wanted[1])) if wanted else Steps(None, 0)
-    app = App(load_settings(folder=Path(__file__).parent))
+def ingest(
+    environ: Mapping[str, str],
+    partition_rows: int,
+    stop: tuple[int, int] | None = None,
+    told: Connection | None = None,
+) -> None:
+    """An ingestion between the databases that `environ` names.
+
+    stop  (signal, step before which this process sends it to itself)
+    told  where the number of steps goes
+    """
+    steps = Steps(*stop) if stop else Steps(None, 0)
+    app = App(load_settings(environ, folder=Path(__file__).parent))
     app.migrate()
     steps.listen(app.main.engine)
-    app.ingest(_Silence(), Cancel(), partition_rows=int(rows), reconcile=True)
+    app.ingest(_Silence(), Cancel(), partition_rows=partition_rows, reconcile=True)
     app.close()
-    print(steps.count)
-
-
-if __name__ == "__main__":
-    main()
+    if told is not None:
+        told.send(steps.count)
