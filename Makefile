@@ -6,13 +6,14 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-header pyproject.toml requirements/build.in
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test crash check format lock lock-check bench clean
+.PHONY: help setup demo serve test crash fuzz check format lock lock-check bench clean
 
 help:
 	@echo "make demo    ingest a sample invoice database into an embedded main database, and show the report"
 	@echo "make serve   run the API on http://127.0.0.1:4002"
 	@echo "make test    run the test suite (installs PostgreSQL into .venv; no server to set up)"
 	@echo "make crash   kill runs, many more times than make test does"
+	@echo "make fuzz    send the API what fits its document and what does not, many more times than make test does"
 	@echo "make check   lint, types, import contracts, lock files"
 	@echo "make bench   measure, as ratios to PostgreSQL's own COPY and to SQLite's INSERT ... SELECT"
 	@echo "make setup   install only"
@@ -44,10 +45,13 @@ serve: $(VENV)/.app
 	@$(BIN)/ledgerline serve
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 4 --dist loadfile
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 crash: $(VENV)/.dev
 	LEDGERLINE_CRASH_KILLS=150 $(BIN)/python -m pytest -n 2 tests/crash
+
+fuzz: $(VENV)/.dev
+	LEDGERLINE_FUZZ_EXAMPLES=50 $(BIN)/python -m pytest tests/integration/test_api_fuzz.py
 
 check: $(VENV)/.dev lock-check
 	$(BIN)/ruff check src tests bench
