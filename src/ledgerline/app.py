@@ -10,6 +10,7 @@ from typing import Any
 
 from ledgerline.databases import reports, runs
 from ledgerline.databases.database import Database
+from ledgerline.databases.duties import held
 from ledgerline.databases.engines import Limits
 from ledgerline.databases.environments import EnvironmentMark
 from ledgerline.databases.migrate import migrate, newest_revision, revision
@@ -29,6 +30,7 @@ from ledgerline.ingest.scope import Wanted
 from ledgerline.ingest.undo import Undone, undo
 from ledgerline.ingest.unmerge import Unmerged, unmerge
 from ledgerline.operations.backup import Backups
+from ledgerline.operations.backup_manifest import Manifest
 from ledgerline.operations.keys import Keys
 from ledgerline.operations.query import Queries
 from ledgerline.operations.results import QueryLimits
@@ -168,6 +170,15 @@ class App:
         """Stop a run, or the one that is going. See `ingest.cancelling.cancel` for what it raises."""
         self.prepare()
         return cancel(self.main, SYSTEM, run_id)
+
+    def back_up(self) -> Manifest:
+        """Take a backup, prove it and prune, as a schedule does.
+
+        Raises RunInProgress while another by schedule is going, and what `Backups.create` does.
+        """
+        self.prepare()
+        with held(self.main, "backup"):
+            return self.backups.create()
 
     def undo(self, run_id: int, *, strict: bool = False, dry_run: bool = False) -> Undone:
         """Take a run back. See `ingest.undo.undo` for what it raises."""

@@ -21,6 +21,7 @@
     │   ├── BackupMissing        there is no such backup
     │   ├── PassphraseWrong      it is missing, or not the one of the backup
     │   └── RestoreRefused       the target holds data, or is in use
+    ├── ChannelFailed            an alert could not be sent                          (retryable)
     ├── QueryError               a guarded query gave no answer, or not all of it
     │   ├── QueryRefused         it is not one that may run; nothing was sent
     │   ├── QueryParameters      its parameters do not fit it; nothing was sent
@@ -190,6 +191,11 @@ class PassphraseWrong(BackupError):
 class RestoreRefused(BackupError):
     code = "restore_refused"
     exit_code = 2
+
+
+class ChannelFailed(LedgerlineError):
+    code = "channel_failed"
+    retryable = True
 
 
 class QueryError(LedgerlineError):

@@ -73,10 +73,14 @@ def _is_here(url: DatabaseUrl) -> bool:
     """Whether nothing of it leaves this machine."""
     if url.engine is Engine.SQLITE or not url.host or url.host.startswith("/"):
         return True
-    if url.host.lower() in ("localhost", ".", "(local)"):
+    return is_this_machine(url.host)
+
+
+def is_this_machine(host: str) -> bool:
+    if host.lower() in ("localhost", ".", "(local)"):
         return True
     try:
-        return ipaddress.ip_address(url.host).is_loopback
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 

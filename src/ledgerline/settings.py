@@ -14,11 +14,13 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from cronsim import CronSim, CronSimError
 from dotenv.parser import parse_stream
 from phonenumbers import SUPPORTED_REGIONS
 
@@ -71,6 +73,8 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "EXECUTOR": "local",
     "INGEST_SCHEDULE": "",
     "BACKUP_SCHEDULE": "",
+    "SCHEDULE_TIME_ZONE": "UTC",
+    "SCHEDULE_CATCH_UP": "24h",
     "BACKUP_URL": "data/backups",
     "BACKUP_PASSPHRASE": "",
     "BACKUP_KEEP": "14",
@@ -93,10 +97,29 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "PROBE_SLOW": "500",
     "PROBE_RISE": "2",
     "PROBE_FALL": "2",
+    "ALERT_WEBHOOK_URL": "",
+    "ALERT_WEBHOOK_SECRET": "",
+    "ALERT_MAIL_TO": "",
+    "ALERT_MAIL_FROM": "",
+    "ALERT_MAIL_SERVER": "",
+    "ALERT_MAIL_PORT": "587",
+    "ALERT_MAIL_SECURITY": "starttls",
+    "ALERT_MAIL_USER": "",
+    "ALERT_MAIL_PASSWORD": "",
+    "ALERT_REJECT_SHARE": "0.1",
+    "ALERT_STUCK_AFTER": "30m",
+    "ALERT_NO_SUCCESS": "24h",
+    "ALERT_NO_BACKUP": "7d",
+    "ALERT_REPEAT": "1h,4h,12h,24h",
+    "ALERT_OUTBOX": "data/alerts.db",
+    "PUBLIC_URL": "",
 }
 """Every setting with its default as text; empty where there is none."""
 
-_SECRETS = frozenset({"DB_PASSWORD", "INVOICE_DB_PASSWORD", "API_KEY", "BACKUP_PASSPHRASE"})
+_SECRETS = frozenset(
+    {"DB_PASSWORD", "INVOICE_DB_PASSWORD", "API_KEY", "BACKUP_PASSPHRASE"}
+    | {"ALERT_WEBHOOK_URL", "ALERT_WEBHOOK_SECRET", "ALERT_MAIL_PASSWORD"}  # such a URL often holds a token
+)
 _PARTS = ("SERVER", "PORT", "NAME", "USE_WINDOWS_AUTH", "USER", "PASSWORD", "TRUST_SERVER_CERTIFICATE")
 _DAY_MS = 86_400_000
 
@@ -189,6 +212,37 @@ class BackupSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    url: Secret
+    secret: Secret | None  # None: what is sent is not signed
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    to: tuple[str, ...]
+    sender: str
+    server: str
+    port: int
+    security: str  # starttls, tls or none
+    user: str
+    password: Secret | None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """What is alerted, how often, and where to. None: never."""
+
+    webhook: WebhookSettings | None
+    mail: MailSettings | None
+    reject_share: float  # of the fetched rows, 0 to 1
+    stuck_after: timedelta
+    no_success: timedelta | None
+    no_backup: timedelta | None
+    repeat: tuple[timedelta, ...]  # the last one goes on
+    outbox: str  # a file for when the main database is down
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     environment: Environment
     main: DatabaseSettings
@@ -200,11 +254,15 @@ class Settings:
     dask_scheduler: str | None  # `tcp://host:port`; None: partitions are executed here
     ingest_schedule: str | None  # cron expressions
     backup_schedule: str | None
+    time_zone: str  # of both
+    catch_up: timedelta  # how late a missed time is made up
     backups: BackupSettings
     host: str
     port: int
     api_key: Secret | None
     service: ServiceSettings
+    alerts: AlertSettings
+    public_url: str  # of the API, as others reach it; empty where nobody said
     notices: tuple[str, ...]
     described: tuple[tuple[str, str, str], ...]  # see `describe`
 
@@ -420,6 +478,8 @@ def _build(reader: _Reader) -> Settings:
         dask_scheduler=reader.read("EXECUTOR", _scheduler),
         ingest_schedule=reader.optional("INGEST_SCHEDULE", _cron),
         backup_schedule=reader.optional("BACKUP_SCHEDULE", _cron),
+        time_zone=reader.read("SCHEDULE_TIME_ZONE", _time_zone),
+        catch_up=reader.read("SCHEDULE_CATCH_UP", _duration),
         backups=BackupSettings(
             reader.read("BACKUP_URL", _folder),
             reader.optional("BACKUP_PASSPHRASE", _passphrase),
@@ -430,6 +490,8 @@ def _build(reader: _Reader) -> Settings:
         port=reader.read("PORT", _whole(1, 65535)),
         api_key=_api_key(reader),
         service=_service(reader),
+        alerts=_alerts(reader),
+        public_url=(reader.optional("PUBLIC_URL", _web_address) or "").rstrip("/"),
         notices=tuple(reader.notices),
         described=tuple(_described(reader, {"": main.url, "INVOICE_": invoice.url})),
     )
@@ -469,6 +531,45 @@ def _service(reader: _Reader) -> ServiceSettings:
             fall=reader.read("PROBE_FALL", _whole(1, 100)),
         ),
     )
+
+
+def _alerts(reader: _Reader) -> AlertSettings:
+    url = reader.optional("ALERT_WEBHOOK_URL", _web_address)
+    secret = reader.optional("ALERT_WEBHOOK_SECRET", _passphrase)
+    return AlertSettings(
+        webhook=WebhookSettings(Secret(url), secret) if url else None,
+        mail=_mail(reader),
+        reject_share=reader.read("ALERT_REJECT_SHARE", _share),
+        stuck_after=reader.read("ALERT_STUCK_AFTER", _duration),
+        no_success=reader.read("ALERT_NO_SUCCESS", _duration_or_off),
+        no_backup=reader.read("ALERT_NO_BACKUP", _duration_or_off),
+        repeat=reader.read("ALERT_REPEAT", _durations),
+        outbox=reader.text("ALERT_OUTBOX"),
+    )
+
+
+def _mail(reader: _Reader) -> MailSettings | None:
+    to = reader.optional("ALERT_MAIL_TO", _listed(_MAILBOX, "mail addresses, with commas between them"))
+    sender = reader.optional("ALERT_MAIL_FROM", _listed(_MAILBOX, "one mail address"))
+    server = reader.optional("ALERT_MAIL_SERVER", _host)
+    password = reader.text("ALERT_MAIL_PASSWORD")
+    mail = MailSettings(
+        to=to or (),
+        sender=(sender or to or ("",))[0],
+        server=server or "",
+        port=reader.read("ALERT_MAIL_PORT", _whole(1, 65535)),
+        security=reader.read("ALERT_MAIL_SECURITY", _mail_security),
+        user=reader.text("ALERT_MAIL_USER"),
+        password=Secret(password) if password else None,
+    )
+    if not to:
+        return None
+    if server is None:
+        reader.refuse("ALERT_MAIL_SERVER", SettingsError("It is missing.", hint="Name the mail server."))
+    if mail.security == "none" and mail.user and not safety.is_this_machine(mail.server):
+        unsafe = SettingsError("It would send a password in clear.", hint="Write starttls or tls.")
+        reader.refuse("ALERT_MAIL_SECURITY", unsafe)
+    return mail
 
 
 # --- databases ---------------------------------------------------------------------------------
@@ -706,30 +807,55 @@ def _scheduler(text: str) -> str | None:
     return f"tcp://{match[1]}"
 
 
-_CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
-
-
 def _cron(text: str) -> str:
-    fields = text.split()
-    if len(fields) != len(_CRON_RANGES) or not all(map(_is_cron_field, fields, _CRON_RANGES)):
+    if len(text.split()) != 5 or not _ever_comes(text):  # the library takes seconds too
         raise SettingsError(
-            "It is no cron expression.",
-            hint="Write minute, hour, day, month and weekday in numbers: '30 2 * * *' is nightly at 2:30.",
+            "It is no cron expression, or names a day that never comes.",
+            hint="Write minute, hour, day, month and weekday: '30 2 * * *' is nightly at 2:30.",
         )
-    return " ".join(fields)
+    return " ".join(text.split())
 
 
-def _is_cron_field(field: str, limits: tuple[int, int]) -> bool:
-    """`*`, `5`, `1-5`, `*/15` or several of them with commas."""
-    for item in field.split(","):
-        match = re.fullmatch(r"(?:\*|([0-9]{1,2})(?:-([0-9]{1,2}))?)(?:/0*[1-9][0-9]?)?", item)
-        if match is None:
-            return False
-        first = int(match[1] or limits[0])
-        last = int(match[2] or first)
-        if not limits[0] <= first <= last <= limits[1]:
-            return False
-    return True
+def _ever_comes(cron: str) -> bool:
+    try:
+        return next(CronSim(cron, datetime(2000, 1, 1, tzinfo=UTC)), None) is not None
+    except CronSimError:
+        return False
+
+
+def _time_zone(text: str) -> str:
+    try:
+        return ZoneInfo(text).key
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise SettingsError(
+            "It is no time zone.",
+            hint="Write a name of the IANA database: Europe/Berlin, Asia/Kolkata, UTC.",
+        ) from error
+
+
+def _duration_or_off(text: str) -> timedelta | None:
+    return None if text.lower() == "off" else _duration(text)
+
+
+def _durations(text: str) -> tuple[timedelta, ...]:
+    spans = tuple(_duration(span.strip()) for span in text.split(","))
+    if sorted(spans) != list(spans):
+        raise SettingsError("The time spans do not grow.", hint="Write them in order: 1h,4h,24h.")
+    return spans
+
+
+def _mail_security(text: str) -> str:
+    if text.lower() not in ("starttls", "tls", "none"):
+        raise SettingsError("It is unknown.", hint="Write starttls, tls or none.")
+    return text.lower()
+
+
+def _web_address(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/@\\]+(?:/[\x21-\x7e]*)?", text):
+        raise SettingsError(
+            "It is no web address.", hint="Write https://host/path, without user or password."
+        )
+    return text
 
 
 def _folder(text: str) -> str:
@@ -755,6 +881,7 @@ def _host(text: str) -> str:
 
 
 _HOST = r"\*|[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]"
+_MAILBOX = r"[^\s@<>,;\"]+@[A-Za-z0-9.-]+"
 _ORIGIN = r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
 
 

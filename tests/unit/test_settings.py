@@ -309,6 +309,17 @@ def test_other_values(folder: Path) -> None:
         ("INGEST_SCHEDULE", "hourly", "minute, hour, day, month and weekday"),
         ("BACKUP_SCHEDULE", "60 * * * *", "no cron expression"),
         ("BACKUP_SCHEDULE", "* 9-8 * * *", "no cron expression"),
+        ("BACKUP_SCHEDULE", "0 0 30 2 *", "a day that never comes"),
+        ("BACKUP_SCHEDULE", "0 0 2 * * *", "no cron expression"),
+        ("SCHEDULE_TIME_ZONE", "Berlin", "no time zone"),
+        ("SCHEDULE_TIME_ZONE", "../../etc/passwd", "no time zone"),
+        ("ALERT_WEBHOOK_URL", "ftp://Hunter2.example", "no web address"),
+        ("ALERT_WEBHOOK_URL", "https://u:Hunter2@h.example/", "without user or password"),
+        ("ALERT_WEBHOOK_SECRET", "Hunter2", "12 characters or more"),
+        ("ALERT_MAIL_TO", "ops", "mail addresses"),
+        ("ALERT_MAIL_SECURITY", "ssl", "starttls, tls or none"),
+        ("ALERT_REPEAT", "4h,1h", "do not grow"),
+        ("ALERT_NO_BACKUP", "never", "not a time span"),
         ("DB_CONNECTION_LIMIT", "0", "whole number from 1 to 1000"),
         ("DB_RETRY_ATTEMPTS", "-1", "whole number from 0 to 100"),
         ("DB_TIMEOUT", "60s", "whole number"),
@@ -415,3 +426,34 @@ def test_what_no_line_can_hold_is_refused() -> None:
         with pytest.raises(SettingsError) as refused:
             render_env(values)
         assert "Hunter2" not in refused.value.detail
+
+
+def test_alerts(folder: Path) -> None:
+    mail = {"ALERT_MAIL_TO": "ops@example.org, kim@example.org", "ALERT_MAIL_SERVER": "mail.example.org"}
+    settings = load(
+        folder,
+        ALERT_WEBHOOK_URL="https://chat.example/hooks/Hunter2/",
+        ALERT_REPEAT="1h, 2d",
+        ALERT_NO_SUCCESS="off",
+        PUBLIC_URL="https://ledgerline.example/",
+        **mail,
+    )
+    alerts = settings.alerts
+    assert alerts.webhook is not None
+    assert alerts.webhook.url == Secret("https://chat.example/hooks/Hunter2/")
+    assert alerts.mail is not None
+    assert (alerts.mail.to, alerts.mail.sender) == (("ops@example.org", "kim@example.org"), "ops@example.org")
+    assert (alerts.repeat, alerts.no_success) == ((timedelta(hours=1), timedelta(days=2)), None)
+    assert settings.public_url == "https://ledgerline.example"
+    assert "Hunter2" not in repr(settings)
+
+
+def test_mails_need_a_server(folder: Path) -> None:
+    assert "ALERT_MAIL_SERVER: It is missing." in mistakes(folder, ALERT_MAIL_TO="ops@example.org")
+
+
+def test_a_mail_login_does_not_travel_in_clear(folder: Path) -> None:
+    mail = {"ALERT_MAIL_TO": "a@b.example", "ALERT_MAIL_USER": "kim", "ALERT_MAIL_SECURITY": "none"}
+    with pytest.raises(SettingsError, match="password in clear"):
+        load(folder, ALERT_MAIL_SERVER="mail.example", **mail)
+    assert load(folder, ALERT_MAIL_SERVER="localhost", **mail).alerts.mail is not None

@@ -24,6 +24,8 @@ ingestion_runs       one row a run, with its account; partition_receipts what ea
 saved_queries        queries that have a name; query_log who ran which query
 api_keys             the hashes of the keys that may use the API
 installation         the environment that the database belongs to
+duties               who does what has to be done once; schedule_fires each time that a schedule was due
+alerts               what is wrong, or was; alert_deliveries what was told of it, and what is to be
 
 Staging tables have the layout of the tables that they feed, carry their run's number in their name,
 and are dropped with the end of their run.
@@ -518,6 +520,75 @@ query_log = sa.Table(
     sa.Index(None, "started_at"),
     sa.Index(None, "elapsed_ms"),
     info={SECRET: True},
+)
+
+# Who does what has to be done once, however many processes serve; see `databases.duties`.
+duties = sa.Table(
+    "duties",
+    activity,
+    sa.Column("name", CODE, primary_key=True),
+    sa.Column("holder", key_text(200)),
+    sa.Column("token", BigInt, nullable=False),  # rises with each holder: a fencing token
+    sa.Column("beats", BigInt, nullable=False),  # rises as long as the holder lives
+    sa.Column("beat_at", Timestamp, nullable=False),
+)
+
+# Each time that a schedule was due, and what became of it.
+schedule_fires = sa.Table(
+    "schedule_fires",
+    activity,
+    sa.Column("name", CODE, primary_key=True),  # ingest or backup
+    sa.Column("due_at", Timestamp, primary_key=True),
+    sa.Column("expression", key_text(200), nullable=False),  # with its time zone
+    sa.Column("outcome", CODE, nullable=False),  # a `schedules.Outcome`
+    sa.Column("missed", BigInt, nullable=False),  # earlier times that it stands for
+    sa.Column("fired_at", Timestamp, nullable=False),
+    sa.Column("finished_at", Timestamp),
+    sa.Column("holder", key_text(200), nullable=False),
+    sa.Column("run_id", BigInt),
+    sa.Column("error_code", key_text(200)),
+    sa.Column("error_detail", Text),
+    sa.Column("error_hint", Text),
+)
+
+# What is wrong, or was. There are at most a few open ones of each subject; ids are made where they are
+# written, so that a row can move here from the file in which alerts wait while this database is down.
+alerts = sa.Table(
+    "alerts",
+    activity,
+    sa.Column("id", key_text(36), primary_key=True),
+    sa.Column("subject", key_text(100), nullable=False),  # what it is about: database.main
+    sa.Column("kind", CODE, nullable=False),  # an `alerting.Kind`
+    sa.Column("code", key_text(200), nullable=False),  # the doctor's, or that of an error
+    sa.Column("title", Text, nullable=False),
+    sa.Column("detail", Text, nullable=False),
+    sa.Column("remedy", Text, nullable=False),  # a step a line
+    sa.Column("command", Text, nullable=False),
+    sa.Column("path", Text, nullable=False),  # of the API
+    sa.Column("opened_at", Timestamp, nullable=False),
+    sa.Column("told_at", Timestamp, nullable=False),
+    sa.Column("notices", BigInt, nullable=False),  # how often it was told since it is of this kind
+    sa.Column("recovered_at", Timestamp),
+    sa.Column("version", BigInt, nullable=False),  # rises with each change
+    sa.Index(None, "recovered_at"),
+)
+
+# The outbox: what is to be sent, and what was.
+alert_deliveries = sa.Table(
+    "alert_deliveries",
+    activity,
+    sa.Column("id", key_text(36), primary_key=True),  # by which a receiver knows what it got before
+    sa.Column("alert_id", key_text(36), nullable=False),
+    sa.Column("ordinal", BigInt, nullable=False),  # the version of the alert that it tells of
+    sa.Column("channel", CODE, nullable=False),
+    sa.Column("message", Text, nullable=False),  # JSON
+    sa.Column("created_at", Timestamp, nullable=False),
+    sa.Column("status", CODE, nullable=False),  # pending, sent or given_up
+    sa.Column("attempts", BigInt, nullable=False),
+    sa.Column("next_at", Timestamp, nullable=False),
+    sa.Column("ended_at", Timestamp),
+    sa.Column("error", Text),
+    sa.Index(None, "status", "created_at"),
 )
 
 

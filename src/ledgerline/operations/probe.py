@@ -199,9 +199,7 @@ class Probe:
             # A file is opened anew each time: whoever has it open does not see that it was taken away.
             if in_time and look.error is None and not self._stopping.is_set() and self._keeps():
                 self._session, attempt.session = attempt.session, None
-        if attempt.session is not None:
-            with suppress(Exception):
-                attempt.session.close()
+        _close(attempt.session)
         if in_time:
             attempt.future.set_result(look)
 
@@ -218,6 +216,7 @@ class Probe:
                 if not kept or not error.retryable or attempt.given_up:
                     raise
                 # A connection that broke while it was not used says nothing about the server now.
+                _close(attempt.session)
                 attempt.session = None
                 self._ask(attempt)
         except LedgerlineError as error:
@@ -235,6 +234,12 @@ class Probe:
             raise server_for(self._url.engine).explain(error, self._url) from error
         if len(rows) != 1:
             raise DatabaseError("The database gave no row.")
+
+
+def _close(session: QuerySession | None) -> None:
+    if session is not None:
+        with suppress(Exception):  # it may be broken
+            session.close()
 
 
 def _timed_out(settings: ProbeSettings) -> Look:

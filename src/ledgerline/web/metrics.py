@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from prometheus_client import (
@@ -25,6 +25,7 @@ from ledgerline import __version__
 from ledgerline.app import App
 from ledgerline.databases.activity import RunFigures, run_figures
 from ledgerline.errors import LedgerlineError
+from ledgerline.operations.backup_manifest import Manifest
 from ledgerline.operations.probe import Probe, Status
 from ledgerline.url import Engine
 
@@ -43,7 +44,9 @@ _SYSTEMS: Final = {
 class Metrics:
     """One registry an application."""
 
-    def __init__(self, app: App, probes: Iterable[Probe]) -> None:
+    def __init__(
+        self, app: App, probes: Iterable[Probe], last_proven: Callable[[], Manifest | None] = lambda: None
+    ) -> None:
         self.registry = CollectorRegistry()
         for standard in (ProcessCollector, PlatformCollector, GCCollector):
             standard(registry=self.registry)
@@ -69,7 +72,7 @@ class Metrics:
             __version__
         ).set(1)
         self.figures = Figures(app, next(probe for probe in probes if probe.name == "main"))
-        self.registry.register(_Looked(app, tuple(probes), self.figures))
+        self.registry.register(_Looked(app, tuple(probes), self.figures, last_proven))
 
     def query(self, database: str, outcome: str, seconds: float | None) -> None:
         """A query is over; `seconds` is None where it did not begin."""
@@ -108,15 +111,23 @@ class Figures:
 class _Looked(Collector):
     """Figures that are read when they are asked for; none of them asks a database."""
 
-    def __init__(self, app: App, probes: tuple[Probe, ...], figures: Figures) -> None:
+    def __init__(
+        self,
+        app: App,
+        probes: tuple[Probe, ...],
+        figures: Figures,
+        last_proven: Callable[[], Manifest | None],
+    ) -> None:
         self._app = app
         self._probes = probes
         self._figures = figures
+        self._last_proven = last_proven
 
     def collect(self) -> Iterator[Metric]:
         yield from self._pools()
         yield from self._looks()
         yield from self._runs()
+        yield from self._backups()
 
     def _pools(self) -> Iterator[Metric]:
         pool, limit = "db_client_connection_pool_name", self._app.settings
@@ -180,4 +191,13 @@ class _Looked(Collector):
                 "ledgerline_last_success_timestamp_seconds",
                 "When the last ingestion succeeded.",
                 value=figures.last_success,
+            )
+
+    def _backups(self) -> Iterator[Metric]:
+        proven = self._last_proven()
+        if proven is not None and proven.proven_at is not None:
+            yield GaugeMetricFamily(
+                "ledgerline_last_proven_restore_timestamp_seconds",
+                "When a backup of the main database was last restored and found good.",
+                value=proven.proven_at.timestamp(),
             )

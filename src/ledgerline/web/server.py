@@ -28,6 +28,7 @@ from ledgerline.web.api.access import is_loopback
 from ledgerline.web.api.services import Probes
 from ledgerline.web.metrics import Metrics
 from ledgerline.web.middleware import Clock, Gate, Recorder
+from ledgerline.worker.duties import Duties
 from ledgerline.worker.starting import resume_left
 
 ROUTERS: Final[Sequence[APIRouter]] = (
@@ -69,7 +70,8 @@ def create_app(ledgerline: App, ready: Callable[[], None] = lambda: None) -> Fas
     )
     app.state.ledgerline = ledgerline
     app.state.probes = probes
-    app.state.metrics = Metrics(ledgerline, probes.both())
+    app.state.duties = Duties(ledgerline, probes.states)
+    app.state.metrics = Metrics(ledgerline, probes.both(), lambda: app.state.duties.last_proven)
     app.state.began = time.monotonic()
     app.state.ready = ready
     problems.install(app)
@@ -95,11 +97,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await to_thread.run_sync(probe.wait_for_first)
     app.state.metrics.figures.start()
     threading.Thread(target=_resume, args=(app.state.ledgerline,), name="resume", daemon=True).start()
+    app.state.duties.start()
     app.state.ready()
     try:
         yield
     finally:
         app.state.metrics.figures.stop()
+        await to_thread.run_sync(app.state.duties.stop)
         for probe in probes.both():
             await to_thread.run_sync(probe.stop)
 

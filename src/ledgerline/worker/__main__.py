@@ -1,10 +1,10 @@
-"""One run: `python -m ledgerline.worker ingest|plan|undo OPTIONS`, the latter a JSON object.
+"""One run or backup: `python -m ledgerline.worker ingest|plan|undo|backup OPTIONS`, the latter a JSON object.
 
 Its settings are those of its environment; nothing secret is among its arguments. What it tells goes to
 standard output, a JSON object a line, whether or not anybody is there to hear it:
 
     {"opened": run id}      the run has begun
-    {"ended": document}     it succeeded, see `ledgerline.documents`
+    {"ended": document}     it succeeded, see `ledgerline.documents`; of a backup its id
     {"error": {...}}        it did not; an error of a run that has begun also stands in the run's row
 
 SIGTERM stops it after the partition at hand.
@@ -61,7 +61,11 @@ def _undo(app: App, _watcher: _Opening, _cancel: Cancel, options: dict[str, Any]
     return undo_document(app.undo(**options))
 
 
-_WORK = {"ingest": _ingest, "plan": _plan, "undo": _undo}
+def _backup(app: App, _watcher: _Opening, _cancel: Cancel, _options: dict[str, Any]) -> dict[str, Any]:
+    return {"backup": app.back_up().id}
+
+
+_WORK = {"ingest": _ingest, "plan": _plan, "undo": _undo, "backup": _backup}
 
 
 class _Opening:

@@ -65,7 +65,7 @@ class Worker:
             self._begun.set()
         elif "ended" in message:
             self.document = message["ended"]
-            self.run_id = message["ended"]["runId"]
+            self.run_id = message["ended"].get("runId")
         else:
             self.error = _as_raised(message["error"])
 
@@ -99,7 +99,7 @@ class Workers:
         self._command = command
 
     def start(self, kind: str, options: Mapping[str, Any]) -> Worker:
-        """kind: ingest, plan or undo; options: as the method of `App` that has this name takes them."""
+        """kind: ingest, plan, undo or backup; options: as the method of `App` for it takes them."""
         return Worker(
             subprocess.Popen(  # noqa: S603  our own module
                 [*self._command, kind, json.dumps(dict(options))],

@@ -73,6 +73,7 @@ TABLE: Final[Mapping[str, tuple[int, str]]] = {
     "backup_damaged": (422, "The backup is damaged"),
     "passphrase_wrong": (422, "The passphrase does not fit"),
     "restore_refused": (409, "The backup may not be restored there"),
+    "channel_failed": (503, "The alert could not be sent"),
     "run_not_going": (409, "The run has ended"),
     "worker_lost": (503, "The process of the run ended unexpectedly"),
     "lease_lost": (409, "Another process took the run over"),

@@ -8,7 +8,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from ledgerline.app import App
-from ledgerline.operations.probe import Probe
+from ledgerline.operations.probe import Probe, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,10 @@ class Probes:
 
     def both(self) -> tuple[Probe, Probe]:
         return self.main, self.invoice
+
+    def states(self) -> dict[str, State | None]:
+        """How the databases were when they were looked at last."""
+        return {probe.name: probe.state for probe in self.both()}
 
 
 def ledgerline_app(request: Request) -> App:
