@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from ledgerline.databases.alerts import Alert, Delivery
 from ledgerline.databases.keys import StoredKey
 from ledgerline.databases.queries import LoggedQuery, SavedQuery
 from ledgerline.databases.runs import Run
@@ -15,8 +16,10 @@ from ledgerline.errors import LedgerlineError
 from ledgerline.ingest.history import Change, Field, History
 from ledgerline.ingest.undo import Undone
 from ledgerline.ingest.unmerge import Unmerged
+from ledgerline.operations.backup_manifest import Manifest
 from ledgerline.operations.doctor_faults import in_our_words
 from ledgerline.operations.doctor_findings import Check, Diagnosis
+from ledgerline.operations.duty_status import ScheduleState
 from ledgerline.operations.keys import Key
 from ledgerline.operations.status import DatabaseStatus
 
@@ -263,6 +266,65 @@ def status_document(status: DatabaseStatus) -> dict[str, Any]:
     if status.errors:
         document["errors"] = {name: told(error) for name, error in status.errors.items()}
     return document if status.fault is None else {**document, "error": told(status.fault)}
+
+
+def duties_document(states: Sequence[ScheduleState], last_proven: Manifest | None) -> dict[str, Any]:
+    """What stands beside the databases in a status, as far as there is something to tell."""
+    document: dict[str, Any] = {}
+    if states:
+        document["schedules"] = [_schedule_document(state) for state in states]
+    if last_proven is not None and last_proven.proven_at is not None:
+        at = last_proven.proven_at.astimezone(UTC).replace(tzinfo=None)
+        document["lastProvenRestore"] = {"backup": last_proven.id, "at": timestamp(at)}
+    return document
+
+
+def _schedule_document(state: ScheduleState) -> dict[str, Any]:
+    schedule, last = state.schedule, state.last
+    document: dict[str, Any] = {
+        "name": schedule.name,
+        "expression": schedule.expression,
+        "timeZone": schedule.zone,
+        "next": timestamp(state.next_at),
+    }
+    if last is not None:
+        document["last"] = {
+            "dueAt": timestamp(last.due_at),
+            "outcome": last.outcome,
+            "startedAt": timestamp(last.fired_at),
+            "finishedAt": timestamp(last.finished_at),
+            "runId": last.run_id,
+            "code": last.error_code,
+        }
+    return document
+
+
+def alert_document(alert: Alert, made: Sequence[Delivery]) -> dict[str, Any]:
+    return {
+        "id": alert.id,
+        "subject": alert.subject,
+        "kind": alert.kind,
+        "code": alert.code,
+        "title": alert.title,
+        "detail": alert.detail,
+        "remedy": alert.remedy.splitlines(),
+        "command": alert.command,
+        "openedAt": timestamp(alert.opened_at),
+        "recoveredAt": timestamp(alert.recovered_at),
+        "notices": alert.notices,
+        "deliveries": [
+            {
+                "id": delivery.id,
+                "channel": delivery.channel,
+                "status": delivery.status,
+                "attempts": delivery.attempts,
+                "createdAt": timestamp(delivery.created_at),
+                "endedAt": timestamp(delivery.ended_at),
+                "error": delivery.error,
+            }
+            for delivery in made
+        ],
+    }
 
 
 def error_document(error: LedgerlineError) -> dict[str, Any]:

@@ -12,15 +12,18 @@ from rich.padding import Padding
 from rich.table import Table
 
 from ledgerline.cli import show
-from ledgerline.databases.runs import Run
-from ledgerline.documents import diagnosis_document, status_document
-from ledgerline.errors import SettingsError
+from ledgerline.databases.runs import Run, utc_now
+from ledgerline.documents import diagnosis_document, duties_document, status_document
+from ledgerline.errors import LedgerlineError, SettingsError
+from ledgerline.operations.backup import Backups
+from ledgerline.operations.backup_manifest import Manifest
 from ledgerline.operations.doctor import diagnose
 from ledgerline.operations.doctor_faults import Fault, Layer
 from ledgerline.operations.doctor_findings import Check, Diagnosis
+from ledgerline.operations.duty_status import ScheduleState, schedule_states
 from ledgerline.operations.status import Activity, DatabaseStatus, activity
 from ledgerline.operations.status import status as look_at
-from ledgerline.settings import load_settings
+from ledgerline.settings import Settings, load_settings
 from ledgerline.url import DatabaseUrl
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
@@ -82,17 +85,21 @@ def _print(name: str, diagnosis: Diagnosis) -> None:
 
 
 def status(json: Json = False) -> None:
-    """What is in both databases: tables, how many rows, the last runs."""
+    """What is in both databases: tables, how many rows, the last runs; schedules, the last proven backup."""
     settings = load_settings()
     found = look_at(settings)
+    states = schedule_states(settings, utc_now(), connected=found["main"].connected)
+    proven = _last_proven(settings)
     if json:
-        show.print_json({name: status_document(each) for name, each in found.items()})
+        databases = {name: status_document(each) for name, each in found.items()}
+        show.print_json({**databases, **duties_document(states, proven)})
     else:
         show.notices(settings.notices)
         _print_status("main", settings.main.url, found["main"])
         _print_status("invoice", settings.invoice.url, found["invoice"])
         if found["main"].connected:
             _print_activity(activity(settings))
+        _print_duties(states, proven)
     raise typer.Exit(max(0 if each.fault is None else 3 for each in found.values()))
 
 
@@ -146,6 +153,30 @@ def _print_activity(activity: Activity) -> None:
             "never" if success is None else f"run {success.id}, {_when(success)}",
         )
     show.out.print(table if activity.sources else "No run so far.")
+
+
+def _last_proven(settings: Settings) -> Manifest | None:
+    try:
+        return Backups(settings).last_proven()
+    except LedgerlineError as error:
+        show.failure(error)
+        return None
+
+
+def _print_duties(states: Sequence[ScheduleState], proven: Manifest | None) -> None:
+    table = Table("schedule", "", "next (UTC)", "last (UTC)", box=None, padding=(0, 2))
+    for state in states:
+        last = "–"
+        if state.last is not None:
+            colour = {"succeeded": "green", "failed": "red"}.get(state.last.outcome, "yellow")
+            last = f"{state.last.due_at:%Y-%m-%d %H:%M} [{colour}]{state.last.outcome}[/]"
+        following = f"{state.next_at:%Y-%m-%d %H:%M}" if state.next_at else "never"
+        table.add_row(state.schedule.name, state.schedule.text, following, last)
+    show.out.print(table if states else "Nothing is scheduled.")
+    if proven is None or proven.proven_at is None:
+        show.out.print("No backup is proven.  [bold]→[/] ledgerline backup create")
+    else:
+        show.out.print(f"Backup {proven.id} was proven {proven.proven_at:%Y-%m-%d %H:%M} UTC.")
 
 
 def _when(run: Run) -> str:

@@ -9,6 +9,7 @@ import typer
 
 from ledgerline import __version__
 from ledgerline.cli import (
+    alerts,
     backups,
     configuration,
     contacts,
@@ -42,6 +43,7 @@ for commands in (
     queries,
     keys,
     backups,
+    alerts,
     service,
 ):
     commands.register(app)

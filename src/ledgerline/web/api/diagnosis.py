@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from ledgerline.documents import diagnosis_document, status_document
+from ledgerline.databases.runs import utc_now
+from ledgerline.documents import diagnosis_document, duties_document, status_document
 from ledgerline.operations.doctor import diagnose
 from ledgerline.operations.doctor_faults import Fault, Layer
+from ledgerline.operations.duty_status import schedule_states
 from ledgerline.operations.keys import Scope
 from ledgerline.operations.status import status
 from ledgerline.web.api.access import require
-from ledgerline.web.api.services import Ledgerline
+from ledgerline.web.api.services import LastProven, Ledgerline
 
 router = APIRouter(prefix="/database", tags=["databases"])
 
@@ -40,9 +42,37 @@ class DatabaseStatus(_Document):
     error: Annotated[Failure | None, Field(description="Why it is not connected.")] = None
 
 
+class LastFire(_Document):
+    """The newest time of a schedule that something came of."""
+
+    due_at: str
+    outcome: str
+    started_at: str
+    finished_at: str | None
+    run_id: int | None
+    code: str | None = Field(description="Why it failed.")
+
+
+class Schedule(_Document):
+    name: Literal["ingest", "backup"]
+    expression: str
+    time_zone: str
+    next: str | None
+    last: LastFire | None = None
+
+
+class ProvenRestore(_Document):
+    backup: str
+    at: str
+
+
 class Status(_Document):
     main: DatabaseStatus
     invoice: DatabaseStatus
+    schedules: list[Schedule] = Field([], description="Where there are some.")
+    last_proven_restore: Annotated[
+        ProvenRestore | None, Field(description="The backup of the main database that was found good last.")
+    ] = None
 
 
 class Check(_Document):
@@ -113,9 +143,14 @@ def _example(document: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
     responses=_example(_STATUS_EXAMPLE),
     dependencies=[Depends(require(Scope.READ))],
 )
-def database_status(app: Ledgerline) -> Any:
+def database_status(app: Ledgerline, proven: LastProven) -> Any:
     """Tables and record counts of both databases; of large tables the server's estimate."""
-    return {name: status_document(each) for name, each in status(app.settings).items()}
+    found = status(app.settings)
+    states = schedule_states(app.settings, utc_now(), connected=found["main"].connected)
+    return {
+        **{name: status_document(each) for name, each in found.items()},
+        **duties_document(states, proven),
+    }
 
 
 @router.post(

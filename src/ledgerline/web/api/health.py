@@ -17,7 +17,7 @@ from ledgerline.operations.probe import Look, Probe, State, Status
 from ledgerline.url import DatabaseUrl
 from ledgerline.web.api.access import is_open_here, require, token
 from ledgerline.web.api.problems import PROTECTED, RETRY_AFTER, documented, example
-from ledgerline.web.api.services import Watched
+from ledgerline.web.api.services import LastProven, Watched
 from ledgerline.web.api.shapes import Document, Moment
 
 router = APIRouter(tags=["health"])
@@ -54,6 +54,9 @@ class DatabaseHealth(Document):
     code: str | None = Field(default=None, description="Why it is down.")
     since: Moment | None = Field(default=None, description="Since when it is not up.")
     config: Config | None = Field(default=None, description="With a key, or on one's own machine.")
+    last_proven_restore: Moment | None = Field(
+        default=None, description="As `config`: when a backup of the main database was last found good."
+    )
 
 
 class DatabasesHealth(Document):
@@ -163,11 +166,17 @@ async def health(request: Request, watched: Watched) -> Health:
     },
 )
 async def health_of_databases(
-    request: Request, response: Response, watched: Watched, sent: Annotated[str | None, Depends(token)]
+    request: Request,
+    response: Response,
+    watched: Watched,
+    proven: LastProven,
+    sent: Annotated[str | None, Depends(token)],
 ) -> DatabasesHealth:
     app: App = request.app.state.ledgerline
     shows = is_open_here(app.settings) or app.keys.remembered(sent) is not None
     main, invoice = (_health(probe, app, shows=shows) for probe in watched.both())
+    if shows and proven is not None:
+        main.last_proven_restore = proven.proven_at
     if Status.DOWN in (main.status, invoice.status):
         response.status_code = 503
         response.headers["Retry-After"] = str(RETRY_AFTER)

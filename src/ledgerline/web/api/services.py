@@ -8,7 +8,9 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from ledgerline.app import App
+from ledgerline.operations.backup_manifest import Manifest
 from ledgerline.operations.probe import Probe, State
+from ledgerline.worker.duties import Duties
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,5 +34,12 @@ async def probes(request: Request) -> Probes:
     return cast(Probes, request.app.state.probes)
 
 
+async def last_proven(request: Request) -> Manifest | None:
+    """The backup that was found good last, as it was seen some minutes ago at most."""
+    duties = getattr(request.app.state, "duties", None)
+    return None if duties is None else cast(Duties, duties).last_proven
+
+
 Ledgerline = Annotated[App, Depends(ledgerline_app)]
 Watched = Annotated[Probes, Depends(probes)]
+LastProven = Annotated[Manifest | None, Depends(last_proven)]
