@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +21,24 @@ import sqlglot
 from sqlglot import expressions as exp
 
 from ledgerline.app import App
-from ledgerline.databases import engines, queries, reports, schema
+from ledgerline.databases import engines, queries, reports, schedules, schema
+from ledgerline.databases.alerts import Outbox
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines import Load
 from ledgerline.databases.engines.sqlserver import unconnected_dialect
 from ledgerline.databases.runs import Run
-from ledgerline.errors import AuthNotConfigured
+from ledgerline.errors import AuthNotConfigured, DatabaseUnreachable
 from ledgerline.ingest.run import Cancel
+from ledgerline.operations.doctor_findings import Diagnosis
 from ledgerline.operations.keys import Scope
+from ledgerline.operations.probe import Look, State, Status
 from ledgerline.settings import Settings, load_settings
 from ledgerline.sources.sample_database import write_sample
+from ledgerline.worker.duties import Duties
 
 DIALECT = unconnected_dialect()
 ROWS = 300
+_NOTHING = Diagnosis((), None)
 TABLES = [
     *schema.metadata.sorted_tables,
     *schema.activity.sorted_tables,
@@ -105,6 +110,8 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     urls = {
         "DATABASE_URL": f"sqlite:///{folder}/main.db",
         "INVOICE_DATABASE_URL": f"sqlite:///{folder}/invoice.db",
+        "BACKUP_SCHEDULE": "* * * * *",
+        "ALERT_OUTBOX": f"{folder}/alerts.db",
     }
     settings = load_settings(urls, folder)
     with (
@@ -133,6 +140,7 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
             reports.rejects_of(app.main, "5")
             _put_right(app, first, second)
             _look_after(app)
+            _do_duties(app)
         finally:
             app.close()
     return sorted({_as_tsql(statement) for statement in caught if _is_ours(statement)})
@@ -170,6 +178,34 @@ def _look_after(app: App) -> None:
     app.keys.verify(token, "127.0.0.1")
     app.keys.list()
     app.keys.revoke(key.id)
+
+
+class _Failing:
+    def start(self, kind: str, options: Mapping[str, Any]) -> Any:
+        raise OSError("There is no process to be had.")
+
+
+def _do_duties(app: App) -> None:
+    """A schedule comes due, and a database is down for a while, the main one too."""
+    now = datetime(2030, 1, 1)  # noqa: DTZ001  UTC without a zone
+    up = State(Status.UP, now, Look(now, latency_ms=1))
+    down = State(Status.DOWN, now, Look(now, error=DatabaseUnreachable("It is gone.")))
+    seen: dict[str, State | None] = {}
+    duties = Duties(
+        app, lambda: seen, workers=_Failing(), diagnosed=lambda *_: {"invoice": _NOTHING, "main": _NOTHING},
+        clock=lambda: now,
+    )  # fmt: skip
+    for main, invoice in ((up, up), (up, down), (down, down), (up, up)):
+        now += timedelta(hours=3)
+        seen = {"main": main, "invoice": invoice}
+        duties.tick()
+    duties.stop()
+    begin = app.main.begin_activity
+    assert [fire.outcome for fire in schedules.latest(begin)][-1] == "armed"
+    assert schedules.last_started(begin, "backup") is not None
+    found = Outbox(begin).recent(10)
+    assert {alert.subject for alert in found} >= {"database.main", "database.invoice", "backup.schedule"}
+    assert Outbox(begin).deliveries([alert.id for alert in found])
 
 
 def _sample(settings: Settings) -> None:

@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeAlias
@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from ledgerline.databases.database import Database
 from ledgerline.databases.runs import is_process_alive, this_process, utc_now
 from ledgerline.databases.schema import duties
-from ledgerline.errors import LeaseLost, LedgerlineError, RunInProgress
+from ledgerline.errors import DatabaseError, LeaseLost, LedgerlineError, RunInProgress
 
 Begin: TypeAlias = Callable[[], AbstractContextManager[sa.Connection]]
 """Begins a transaction on the tables of duties: `Database.begin_activity`, or that of a file beside."""
@@ -62,17 +62,17 @@ class Contender:
         self.holder = holder
         self._begin = begin
         self._monotonic = monotonic
+        self._is_known = False  # whether the duty has a row
         self._seen: tuple[int, int] | None = None  # (token, beats) of another holder
         self._since = 0.0
 
     def hold(self, now: datetime) -> Duty | None:
         """The duty, taken or kept; None: somebody else has it."""
+        self._make_known(now)
         with self._begin() as connection:
             row = connection.execute(sa.select(duties).where(duties.c.name == self.name)).first()
-            if row is None:
-                connection.execute(duties.insert().values(name=self.name, token=0, beats=0, beat_at=now))
-                row = connection.execute(sa.select(duties).where(duties.c.name == self.name)).one()
-            if not self._may_have(row):
+            self._is_known = row is not None  # a backup may have been restored
+            if row is None or not self._may_have(row):
                 return None
             token = row.token if row.holder == self.holder else row.token + 1
             # Whoever looked at the same row was quicker, or the holder has beaten after all.
@@ -82,6 +82,16 @@ class Contender:
             values = {"holder": self.holder, "token": token, "beats": row.beats + 1, "beat_at": now}
             taken = connection.execute(duties.update().where(same).values(**values))
             return Duty(self.name, token) if taken.rowcount == 1 else None
+
+    def _make_known(self, now: datetime) -> None:
+        """Make the duty's row, the first time."""
+        if self._is_known:
+            return
+        nobody = {"name": self.name, "token": 0, "beats": 0, "beat_at": now}
+        with suppress(DatabaseError), self._begin() as connection:  # another may make it just now
+            if connection.execute(sa.select(duties).where(duties.c.name == self.name)).first() is None:
+                connection.execute(duties.insert().values(**nobody))
+            self._is_known = True
 
     def release(self) -> None:
         mine = duties.update().where(duties.c.name == self.name, duties.c.holder == self.holder)

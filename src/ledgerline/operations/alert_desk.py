@@ -113,10 +113,9 @@ class Desk:
         if duty is None:  # another process of this machine sees to it
             return
         found, made = self._beside.everything()
-        self._main.take_over(found, made)
-        wrong = self._main.open()
-        if made or _by_id(found) != _by_id(wrong):
-            self._beside.keep_only(duty, wrong)
+        if made or _by_id(found) != _by_id(self._main.open()):
+            self._main.take_over(found, made)
+            self._beside.keep_only(duty, self._main.open())
 
     # -- where it does not -----------------------------------------------------------------------------------
 

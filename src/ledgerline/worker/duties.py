@@ -104,6 +104,8 @@ class Duties:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(PERIOD_SECONDS)
+            if self._thread.is_alive():  # it ends with the process, and that is seen by whoever comes next
+                return
         try:
             if self._token is not None and self._is_main_there():
                 self._contender.release()
