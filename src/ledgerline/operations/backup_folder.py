@@ -116,10 +116,11 @@ class Folder:
         """`may_miss`: the caller says what it means that a file is not there."""
         try:
             yield
-        except OSError as error:
+        except Exception as error:  # each storage has errors of its own, not all of them an OSError
             if may_miss and isinstance(error, FileNotFoundError):
                 raise
+            reason = getattr(error, "strerror", None) or type(error).__name__
             raise BackupError(
-                f"The backup folder {self.url} cannot be {done}: {error.strerror or type(error).__name__}.",
+                f"The backup folder {self.url} cannot be {done}: {reason}.",
                 hint="Check BACKUP_URL, the rights there, and the space that is left.",
             ) from error
