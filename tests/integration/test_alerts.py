@@ -24,9 +24,10 @@ from ledgerline.operations.probe import Status
 
 NOW = datetime(2026, 5, 1, 12)  # noqa: DTZ001
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
-UP = Seen({"main": DatabaseSeen(Status.UP, NOW)})
+LONG_AGO = NOW - timedelta(days=1)
+UP = Seen({"main": DatabaseSeen(Status.UP, LONG_AGO)})
 DOWN = Seen({"main": DatabaseSeen(Status.DOWN, NOW, "port_refused", "Refused.", ("Start it.",))})
-INVOICE_DOWN = Seen({"main": DatabaseSeen(Status.UP, NOW), "invoice": DatabaseSeen(Status.DOWN, NOW)})
+INVOICE_DOWN = Seen({"main": DatabaseSeen(Status.UP, LONG_AGO), "invoice": DatabaseSeen(Status.DOWN, NOW)})
 
 
 class Sink:

@@ -176,7 +176,22 @@ def test_it_recovers_once() -> None:
 def test_what_cannot_be_seen_stays() -> None:
     failed = replace(told([], [DOWN]).events[0].alert, subject="run.INVOICE")
     assert told([failed], []) == Decision([], [])
-    assert "run.INVOICE" not in observed(Seen(databases={"main": DatabaseSeen(Status.DOWN, NOW)}))
+    assert observed(Seen({"main": DatabaseSeen(Status.DOWN, NOW)}), NOW) == {"database.main"}
+
+
+def test_a_database_that_comes_and_goes_is_one_alert() -> None:
+    alerts: list[Alert] = []
+    changes: list[tuple[Change, int]] = []
+    for second in range(0, 600, 10):
+        now = NOW + timedelta(seconds=second)
+        is_down = second < 300 and second % 40 < 20  # down and up for twenty seconds each
+        since = now - timedelta(seconds=second % 20) if second < 300 else NOW + timedelta(seconds=300)
+        seen = Seen({"main": DatabaseSeen(Status.DOWN if is_down else Status.UP, since)})
+        found = decide(alerts, conditions(seen, BOUNDS, now), observed(seen, now), BOUNDS.repeat, now)
+        for event in found.events:
+            changes.append((event.change, second))
+            alerts = [] if event.alert.recovered_at else [event.alert]
+    assert changes == [(Change.OPENED, 0), (Change.RECOVERED, 360)]
 
 
 def test_of_one_subject_one_alert_goes_on() -> None:

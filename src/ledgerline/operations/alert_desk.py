@@ -132,7 +132,7 @@ class Desk:
         """Whether anything has changed."""
         bounds = self._settings.alerts
         wrong = conditions(seen, bounds, now)
-        decision = decide(outbox.open(), wrong, observed(seen), bounds.repeat, now)
+        decision = decide(outbox.open(), wrong, observed(seen, now), bounds.repeat, now)
         changed = [*(event.alert for event in decision.events), *decision.silent]
         if changed:
             outbox.write(duty, changed, [one for event in decision.events for one in self._made(event, now)])

@@ -26,7 +26,7 @@ from ledgerline.settings import AlertSettings
 _IDS: Final = uuid.UUID("5b1f4f0e-5c0e-4c8e-9d0b-2d1f6f3a7c11")
 LEAST_ROWS: Final = 20  # of a run, below which a share says nothing
 
-SLOW_FOR: Final = timedelta(minutes=1)  # a database that is slow for less is not worth a message
+SETTLED: Final = timedelta(minutes=1)  # until a database that answers is called slow, or well again
 
 
 class Kind(StrEnum):
@@ -118,9 +118,12 @@ def conditions(seen: Seen, bounds: AlertSettings, now: datetime) -> list[Conditi
     return [condition for condition in found if condition is not None]
 
 
-def observed(seen: Seen) -> set[str]:
-    """The subjects of which something is known, be it that nothing is wrong."""
-    subjects = {f"database.{name}" for name in seen.databases}
+def observed(seen: Seen, now: datetime) -> set[str]:
+    """The subjects of which something is known, be it that nothing is wrong.
+
+    A database that comes and goes is one alert, not one each time.
+    """
+    subjects = {f"database.{name}" for name, database in seen.databases.items() if _is_settled(database, now)}
     if seen.runs is not None:
         subjects |= {f"{about}.{seen.runs.system}" for about in ("run", "stuck", "rejects", "success")}
     if seen.backups is not None:
@@ -128,8 +131,12 @@ def observed(seen: Seen) -> set[str]:
     return subjects
 
 
+def _is_settled(seen: DatabaseSeen, now: datetime) -> bool:
+    return seen.status is Status.DOWN or now - seen.since >= SETTLED
+
+
 def _database(name: str, seen: DatabaseSeen, now: datetime) -> Condition | None:
-    if seen.status is Status.UP or (seen.status is Status.DEGRADED and now - seen.since < SLOW_FOR):
+    if seen.status is Status.UP or not _is_settled(seen, now):
         return None
     is_down = seen.status is Status.DOWN
     return Condition(
