@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from tests.house import ENGINES, Installation
 
-from ledgerline.app import App
+from ledgerline.app import SYSTEM, App
 from ledgerline.databases import schedules
 from ledgerline.databases.alerts import Alert, Delivery, Outbox
 from ledgerline.databases.duties import SILENCE, Contender, held, new_holder
 from ledgerline.databases.runs import utc_now
 from ledgerline.databases.schedules import Fire, Outcome
-from ledgerline.databases.schema import alert_deliveries, alerts, duties, schedule_fires
+from ledgerline.databases.schema import alert_deliveries, alerts, duties, ingestion_runs, schedule_fires
 from ledgerline.errors import ChannelFailed, LeaseLost, RunInProgress
 from ledgerline.operations.alert_desk import GIVE_UP_AFTER, Desk
 from ledgerline.operations.alert_messages import Message
-from ledgerline.operations.alerting import DatabaseSeen, Seen
+from ledgerline.operations.alerting import BackupsSeen, DatabaseSeen, Seen, conditions
+from ledgerline.operations.observing import Observer
 from ledgerline.operations.probe import Status
 
 NOW = datetime(2026, 5, 1, 12)  # noqa: DTZ001
@@ -271,6 +273,26 @@ def last(begin: Callable[[], object]) -> Fire:
     found = schedules.last(begin, "backup")  # type: ignore[arg-type]
     assert found is not None
     return found
+
+
+def test_a_run_that_nobody_works_on_is_told_after_a_while(app: App) -> None:
+    left = {
+        "kind": "ingest", "source_system": SYSTEM, "status": "running", "first_load": True, "rules": "x",
+        "first_contact_id": 1, "started_at": NOW,
+    }  # fmt: skip
+    with app.main.begin() as connection:
+        connection.execute(ingestion_runs.insert().values(**left))
+    observer = Observer(app.settings, SYSTEM, lambda *_: {})
+    bounds = replace(app.settings.alerts, no_success=None, no_backup=None)
+    told = []
+    for minutes in (0, 29, 30):
+        now = NOW + minutes * MINUTE
+        seen = observer.everything({}, app.main, BackupsSeen(), now)
+        told.append([(one.kind, one.detail) for one in conditions(seen, bounds, now)])
+    with app.main.begin() as connection:
+        connection.execute(ingestion_runs.delete())
+    assert told[:2] == [[], []]
+    assert told[2] == [("run_stuck", "Nobody works on it; it began at 2026-05-01 12:00 UTC.")]
 
 
 def test_the_outbox_goes_on_while_a_run_writes(tmp_path: Path) -> None:

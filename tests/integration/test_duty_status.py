@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+import sqlalchemy as sa
 import typer
 from tests.house import Installation, contact
 from tests.postgres import free_port
@@ -19,6 +20,7 @@ from ledgerline.app import App
 from ledgerline.cli import alerts, diagnosis
 from ledgerline.databases.duties import Contender
 from ledgerline.databases.runs import utc_now
+from ledgerline.databases.schema import duties
 from ledgerline.operations.alert_desk import Desk
 from ledgerline.operations.alerting import DatabaseSeen, Seen
 from ledgerline.operations.channels.log import Log
@@ -99,6 +101,25 @@ def answers(app: App) -> dict[str, Any]:
         return found
 
     return anyio.run(asked)
+
+
+def test_the_service_does_its_duties_and_hands_them_over(app: App) -> None:
+    async def served() -> str | None:
+        api = create_app(app)
+        async with api.router.lifespan_context(api):
+            for _ in range(600):
+                if (during := holder(app)) is not None:
+                    return during
+                await anyio.sleep(0.05)
+        return None
+
+    assert anyio.run(served) is not None
+    assert holder(app) is None
+
+
+def holder(app: App) -> str | None:
+    with app.main.begin_activity() as connection:
+        return connection.scalar(sa.select(duties.c.holder).where(duties.c.name == "background"))
 
 
 @pytest.mark.usefixtures("here")

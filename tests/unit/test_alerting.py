@@ -127,6 +127,8 @@ def test_backups() -> None:
     assert told(last=fire(), last_proven_at=NOW - 2 * HOUR) == ["backup_failed"]
     assert told(last=fire(), last_proven_at=NOW - MINUTE) == []  # one by hand
     assert told(last_proven_at=NOW - 8 * DAY) == ["no_proven_backup"]
+    assert told(last_proven_at=NOW - 8 * DAY, is_known=False) == []
+    assert "backup.proven" not in observed(Seen(backups=BackupsSeen(is_known=False)), NOW)
 
 
 def test_a_server_s_own_words_are_not_told() -> None:

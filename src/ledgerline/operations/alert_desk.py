@@ -33,7 +33,7 @@ from ledgerline.url import parse_url
 _log = logging.getLogger(__name__)
 
 GIVE_UP_AFTER: Final = timedelta(hours=24)
-_LONGEST_SECONDS: Final = 30.0  # of sending in one go; a duty that is silent for longer is lost
+_LONGEST_SECONDS: Final = 10.0  # after which no message is begun: a duty that is silent for a minute is lost
 _FORGET_EVERY: Final = timedelta(hours=1)
 
 

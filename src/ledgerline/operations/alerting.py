@@ -79,6 +79,7 @@ class RunsSeen:
 
 @dataclass(frozen=True, slots=True)
 class BackupsSeen:
+    is_known: bool = True  # whether the folder of the backups could be looked at
     last_proven_at: datetime | None = None
     last: Fire | None = None  # the last by schedule that succeeded or failed
 
@@ -127,7 +128,7 @@ def observed(seen: Seen, now: datetime) -> set[str]:
     if seen.runs is not None:
         subjects |= {f"{about}.{seen.runs.system}" for about in ("run", "stuck", "rejects", "success")}
     if seen.backups is not None:
-        subjects |= {"backup.schedule", "backup.proven"}
+        subjects |= {"backup.schedule", *(["backup.proven"] if seen.backups.is_known else [])}
     return subjects
 
 
@@ -271,7 +272,7 @@ def _backups(
 ) -> Iterator[Condition | None]:
     yield _failed_backup(seen)
     last = seen.last_proven_at or since
-    if bounds.no_backup is None or last is None or now - last <= bounds.no_backup:
+    if not seen.is_known or bounds.no_backup is None or last is None or now - last <= bounds.no_backup:
         return
     when = "never" if seen.last_proven_at is None else f"last at {_utc(last)}"
     yield Condition(

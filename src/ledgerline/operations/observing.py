@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -35,17 +36,17 @@ class Observer:
         return Seen(self._databases(states))
 
     def everything(
-        self, states: Mapping[str, State | None], main: Database, proven_at: datetime | None, now: datetime
+        self, states: Mapping[str, State | None], main: Database, backups: BackupsSeen, now: datetime
     ) -> Seen:
         """Raises DatabaseError when the main database cannot be read.
 
-        proven_at  when the last proven backup was proven
+        backups  what their folder tells
         """
         by_schedule = schedules.last_started(main.begin_activity, "backup", _ENDED)
         return Seen(
             databases=self._databases(states),
             runs=self._runs(main, now),
-            backups=BackupsSeen(proven_at, by_schedule),
+            backups=replace(backups, last=by_schedule),
             since=installed_at(main),
         )
 

@@ -26,6 +26,7 @@ from ledgerline.databases.runs import utc_now
 from ledgerline.databases.schedules import Fire, Outcome
 from ledgerline.errors import Cancelled, LedgerlineError, RunInProgress
 from ledgerline.operations.alert_desk import Desk
+from ledgerline.operations.alerting import BackupsSeen
 from ledgerline.operations.backup_manifest import Manifest
 from ledgerline.operations.channels import Channel, channels
 from ledgerline.operations.doctor import diagnose
@@ -39,6 +40,7 @@ _log = logging.getLogger(__name__)
 
 PERIOD_SECONDS: Final = 5.0
 _LOOK_AT_BACKUPS_EVERY: Final = timedelta(minutes=5)
+_LOOK_SECONDS: Final = 5.0
 _DUTY: Final = "background"
 
 
@@ -88,6 +90,8 @@ class Duties:
         self._at_work: dict[str, _AtWork] = {}
         self._token: int | None = None
         self._looked_at: datetime | None = None
+        self._look: threading.Thread | None = None
+        self._is_folder_known = False
         self._told: str | None = None  # the code of what failed last
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="duties", daemon=True)
@@ -150,8 +154,8 @@ class Duties:
             self._token = duty.token
         for schedule in configured(self._app.settings):
             self._see_to(schedule, duty, now)
-        proven_at = None if self.last_proven is None else _naive(self.last_proven.proven_at)
-        self._desk.update(duty, self._observer.everything(states, self._app.main, proven_at, now), now)
+        seen = self._observer.everything(states, self._app.main, self._backups_seen(), now)
+        self._desk.update(duty, seen, now)
 
     def _is_main_there(self) -> bool:
         """An embedded one that was taken away would be made anew by whoever opens it."""
@@ -161,14 +165,27 @@ class Duties:
     # -- backups -------------------------------------------------------------------------------------------
 
     def _look_at_backups(self, now: datetime) -> None:
-        """Every process does: it is asked for the figures. The folder may be far away."""
-        if self._looked_at is not None and now - self._looked_at < _LOOK_AT_BACKUPS_EVERY:
+        """Every process does: it is asked for the figures. A folder that is far away is not waited for."""
+        is_looking = self._look is not None and self._look.is_alive()
+        is_recent = self._looked_at is not None and now - self._looked_at < _LOOK_AT_BACKUPS_EVERY
+        if is_looking or is_recent:
             return
         self._looked_at = now
+        self._look = threading.Thread(target=self._find_last_proven, name="look-backups", daemon=True)
+        self._look.start()
+        self._look.join(_LOOK_SECONDS)
+
+    def _find_last_proven(self) -> None:
         try:
             self.last_proven = self._app.backups.last_proven()
+            self._is_folder_known = True
         except LedgerlineError as error:
             _log.warning("The backups cannot be looked at.", extra={"code": error.code})
+
+    def _backups_seen(self) -> BackupsSeen:
+        at = None if self.last_proven is None else self.last_proven.proven_at
+        proven_at = None if at is None else at.astimezone(UTC).replace(tzinfo=None)
+        return BackupsSeen(self._is_folder_known, proven_at)
 
     # -- schedules -----------------------------------------------------------------------------------------
 
@@ -231,7 +248,3 @@ def _outcome(error: LedgerlineError | None) -> Outcome:
     if isinstance(error, RunInProgress):
         return Outcome.SKIPPED
     return Outcome.CANCELLED if isinstance(error, Cancelled) else Outcome.FAILED
-
-
-def _naive(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None)
