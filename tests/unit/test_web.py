@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from pathlib import Path
 
 import anyio
@@ -54,6 +55,20 @@ async def _got(ledgerline: App, path: str) -> httpx.Response:
     transport = httpx.ASGITransport(create_app(ledgerline))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         return await client.get(path)
+
+
+def test_the_page_of_the_api_needs_nothing_from_elsewhere(ledgerline: App) -> None:
+    page = anyio.run(_got, ledgerline, "/docs")
+    policy = page.headers["content-security-policy"]
+    assert "script-src 'self';" in policy
+    assert "://" not in policy + page.text
+    files = re.findall(r'(?:src|href)="(docs/[^"]+)"', page.text)
+    assert {file.rpartition(".")[2] for file in files} == {"css", "js", "png"}
+    for file in files:
+        answer = anyio.run(_got, ledgerline, f"/{file}")
+        assert (answer.status_code, len(answer.content) > 100) == (200, True), file
+    assert anyio.run(_got, ledgerline, "/docs/other.js").json()["code"] == "not_found"
+    assert anyio.run(_got, ledgerline, "/redoc").json()["code"] == "not_found"
 
 
 def test_every_endpoint_is_documented(ledgerline: App) -> None:

@@ -23,7 +23,7 @@ from ledgerline.errors import LedgerlineError
 from ledgerline.operations.probe import Probe
 from ledgerline.settings import Settings
 from ledgerline.web import logs
-from ledgerline.web.api import databases, diagnosis, health, ingestion, metrics, problems, queries
+from ledgerline.web.api import databases, diagnosis, health, ingestion, metrics, pages, problems, queries
 from ledgerline.web.api.access import is_loopback
 from ledgerline.web.api.services import Probes
 from ledgerline.web.metrics import Metrics
@@ -38,6 +38,7 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     queries.router,
     ingestion.router,
     metrics.router,
+    pages.router,
 )
 
 _log = logging.getLogger(__name__)
@@ -67,6 +68,8 @@ def create_app(ledgerline: App, ready: Callable[[], None] = lambda: None) -> Fas
         description=_ABOUT,
         lifespan=_lifespan,
         redirect_slashes=False,
+        docs_url=None,  # pages.py
+        redoc_url=None,
     )
     app.state.ledgerline = ledgerline
     app.state.probes = probes

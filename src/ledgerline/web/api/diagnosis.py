@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from ledgerline.databases.runs import utc_now
 from ledgerline.documents import diagnosis_document, duties_document, status_document
@@ -17,15 +16,14 @@ from ledgerline.operations.keys import Scope
 from ledgerline.operations.status import status
 from ledgerline.web.api.access import require
 from ledgerline.web.api.services import LastProven, Ledgerline
+from ledgerline.web.api.problems import ASKS_DATABASE, PROTECTED, documented, example
+from ledgerline.web.api.services import Ledgerline
+from ledgerline.web.api.shapes import Document
 
 router = APIRouter(prefix="/database", tags=["databases"])
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
-
-
-class Failure(_Document):
+class Failure(Document):
     """Why a table could not be counted, or a database not be reached."""
 
     code: str
@@ -33,7 +31,7 @@ class Failure(_Document):
     hint: str
 
 
-class DatabaseStatus(_Document):
+class DatabaseStatus(Document):
     connected: bool
     tables: list[str]
     record_counts: dict[str, int | None] = Field(description="Null: `errors` says why.")
@@ -67,6 +65,7 @@ class ProvenRestore(_Document):
 
 
 class Status(_Document):
+class Status(Document):
     main: DatabaseStatus
     invoice: DatabaseStatus
     schedules: list[Schedule] = Field([], description="Where there are some.")
@@ -75,7 +74,7 @@ class Status(_Document):
     ] = None
 
 
-class Check(_Document):
+class Check(Document):
     """What was tried at a layer and came of it."""
 
     layer: Layer
@@ -85,14 +84,14 @@ class Check(_Document):
     remedy: Annotated[str | None, Field(description="What to do, a step a line.")] = None
 
 
-class Diagnosis(_Document):
+class Diagnosis(Document):
     connected: bool
     latency_ms: float | None = Field(description="Of a round trip; null where there was none.")
     code: Annotated[Fault | None, Field(description="What is wrong; of several things, the worst.")] = None
     checks: list[Check]
 
 
-class Test(_Document):
+class Test(Document):
     main: Diagnosis
     invoice: Diagnosis
 
@@ -132,15 +131,12 @@ _TEST_EXAMPLE: Final[dict[str, Any]] = {
 }
 
 
-def _example(document: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    return {200: {"content": {"application/json": {"example": document}}}}
-
-
 @router.get(
     "/status",
+    summary="What is in the databases: tables and record counts",
     response_model=Status,
     response_model_exclude_unset=True,
-    responses=_example(_STATUS_EXAMPLE),
+    responses={200: example("What is there.", _STATUS_EXAMPLE), **documented(*PROTECTED, *ASKS_DATABASE)},
     dependencies=[Depends(require(Scope.READ))],
 )
 def database_status(app: Ledgerline, proven: LastProven) -> Any:
@@ -155,9 +151,13 @@ def database_status(app: Ledgerline, proven: LastProven) -> Any:
 
 @router.post(
     "/test-connections",
+    summary="Why a database cannot be used, layer by layer, and what to do",
     response_model=Test,
     response_model_exclude_unset=True,
-    responses=_example(_TEST_EXAMPLE),
+    responses={
+        200: example("Both connections.", _TEST_EXAMPLE),
+        **documented(*PROTECTED, *ASKS_DATABASE),
+    },
     dependencies=[Depends(require(Scope.READ))],
 )
 def test_connections(app: Ledgerline) -> Any:
