@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-header pyproject.toml requirements/build.in
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header
+COMPILE := $(LOCK) pyproject.toml requirements/build.in
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve test crash fuzz check format lock lock-check bench clean
@@ -66,17 +67,26 @@ format: $(VENV)/.dev
 lock: $(VENV)/.dev
 	$(COMPILE) -o requirements/app.lock
 	$(COMPILE) --all-extras --group dev -o requirements/dev.lock
+	$(LOCK) requirements/bench.in -o requirements/bench.lock
 
 # A lock is current when compiling it again from itself changes nothing.
 lock-check: $(VENV)/.dev
-	@for lock in app dev; do \
-	  extra=""; [ $$lock = dev ] && extra="--all-extras --group dev"; \
+	@for lock in app dev bench; do \
+	  case $$lock in app) compile="$(COMPILE)";; dev) compile="$(COMPILE) --all-extras --group dev";; \
+	    bench) compile="$(LOCK) requirements/bench.in";; esac; \
 	  cp requirements/$$lock.lock $(VENV)/$$lock.lock; \
-	  $(COMPILE) $$extra -o $(VENV)/$$lock.lock; \
+	  $$compile -o $(VENV)/$$lock.lock; \
 	  cmp -s requirements/$$lock.lock $(VENV)/$$lock.lock || { echo "requirements/$$lock.lock is not current: run make lock"; exit 1; }; \
 	done; echo "Lock files are current."
 
-bench: $(VENV)/.dev
+# What the benchmark compares with has an environment of its own: neither side gets the other's libraries.
+$(VENV)/.bench: requirements/bench.lock $(VENV)/.dev
+	@echo "Installing what the benchmark compares with into $(VENV)/compared (pinned, with hashes) ..."
+	@$(PYTHON) -m venv $(VENV)/compared
+	@$(VENV)/compared/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/bench.lock
+	@touch $@
+
+bench: $(VENV)/.bench
 	$(BIN)/python -m bench
 
 clean:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from bench.accuracy import Agreement, email_agreement, merge_score, phone_agreement
 from bench.floor import copy_through, insert_select, settle_disk
 from bench.measure import Cost, run_killed, run_measured
+from bench.over_http import Compared, OverHttp
 from bench.workspace import Workspace, remove_sqlite, sqlite_url
 
 MERGED_ROWS: Final = 100_000
@@ -63,6 +64,12 @@ FIGURES: Final = (
     Figure("precision", "merges", "Merges, precision", "", 0.995, 0.999, higher=True, digits=4),
     Figure("recall", "merges", "Merges, recall", "", higher=True, digits=4),
     Figure("f1", "merges", "Merges, F1", "", 0.97, 0.99, higher=True, digits=4),
+    Figure("health", "health", "/health", "× a bare route", 0.7, 0.9, higher=True),
+    Figure("health_database", "health", "/health/database", "× a bare route", 0.5, 0.8, higher=True),
+    Figure("page", "queries", "A page of 100 rows over HTTP", "× Datasette", 3, 5, higher=True),
+    Figure("ndjson", "queries", "100,000 rows as NDJSON over HTTP", "× Datasette", 2, 3.5, higher=True),
+    Figure("busy", "busy", "/health, p99 under load", "× idle p99", 10, 3),
+    Figure("stream", "stream", "Memory of 5 million rows over HTTP", "MB", 80, 40, digits=0),
 )
 GROUPS: Final = tuple(dict.fromkeys(figure.group for figure in FIGURES))
 
@@ -117,6 +124,7 @@ class Bench:
         self._pairs = pairs
         self._tell = tell
         self._main_is_loaded = False
+        self._over_http = OverHttp(workspace, rows, pairs, tell)
 
     def measure(self, group: str) -> list[Measured]:
         measured: list[Measured] = getattr(self, f"_{group}")()
@@ -326,6 +334,21 @@ class Bench:
         note = f"{records:,} records of {MERGED_ROWS:,} rows"
         return [Measured(name, getattr(score, name), note) for name in ("precision", "recall", "f1")]
 
+    # -- over HTTP ------------------------------------------------------------------------------------------
+
+    def _health(self) -> list[Measured]:
+        return _compared(self._over_http.health())
+
+    def _queries(self) -> list[Measured]:
+        return _compared(self._over_http.queries())
+
+    def _busy(self) -> list[Measured]:
+        self._main_is_loaded = False
+        return _compared(self._over_http.busy())
+
+    def _stream(self) -> list[Measured]:
+        return _compared(self._over_http.stream())
+
     # -- telling --------------------------------------------------------------------------------------------
 
     def _pair(
@@ -381,6 +404,10 @@ def _ratio(name: str, pairs: Sequence[Pair]) -> Measured:
     cpu = statistics.median(pair.cpu_ratio for pair in pairs)
     note = f"{run:.2f} s ÷ {floor:.2f} s; CPU-seconds {cpu:.1f} ×"
     return Measured(name, statistics.median(pair.ratio for pair in pairs), note, pairs)
+
+
+def _compared(found: Sequence[Compared]) -> list[Measured]:
+    return [Measured(one.name, one.value, one.note, details=one.details) for one in found]
 
 
 def _agreed(name: str, agreement: Agreement) -> Measured:
