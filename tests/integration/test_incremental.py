@@ -19,7 +19,8 @@ from tests.postgres import PostgresServer
 
 from ledgerline.databases.database import Database
 from ledgerline.databases.runs import Run
-from ledgerline.errors import DatabaseUnreachable, SettingsError, WithdrawalBreaker
+from ledgerline.errors import DatabaseUnreachable, SettingsError, Stopped, WithdrawalBreaker
+from ledgerline.ingest.run import Cancel
 from ledgerline.ingest.scope import Wanted
 
 MOMENT = sa.DateTime().with_variant(mssql.DATETIME2(7), "mssql")  # type: ignore[no-untyped-call]
@@ -268,6 +269,20 @@ def test_after_a_full_run_was_stopped_the_next_is_full_too(full_house: Installat
     with pytest.raises(WithdrawalBreaker):
         house.ingest(wanted=FULL)
     assert touched(house.ingest(wanted=Wanted(accept_withdrawals=True))) == {"withdrawn": 20}
+
+
+def test_what_was_accepted_holds_for_a_run_that_is_resumed(full_house: Installation) -> None:
+    house = full_house
+    house.delete(*range(1, 11))
+    cancel = Cancel()
+    cancel.stop()
+    with pytest.raises(Stopped):
+        house.ingest(wanted=Wanted(accept_withdrawals=True), cancel=cancel)
+    with pytest.raises(Stopped):
+        house.ingest(cancel=cancel)
+    stopped = house.runs()[-1]
+    run = house.ingest()
+    assert (run.id, touched(run)) == (stopped.id, {"vanished": 10})
 
 
 def test_few_rows_do_not_trip_the_breaker(house: Installation) -> None:

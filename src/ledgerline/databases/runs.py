@@ -59,6 +59,7 @@ class Run:
     undoes_run: int | None = None
     foreseen: str | None = None  # JSON: what a plan told, with a few samples of each kind
     resumable: bool = False  # it was stopped, and the next run goes on with it
+    accept_withdrawals: bool = False  # however many; asked for when it was begun or resumed
     state_before: str | None = None  # as `state_as_json` gives it; null: a run that cannot be undone
 
 
@@ -218,11 +219,13 @@ def unfinished_in(connection: sa.Connection, system: str, kind: str) -> list[Run
     return [_run(row) for row in connection.execute(query.order_by(ingestion_runs.c.id.desc()))]
 
 
-def go_on(connection: sa.Connection, run_id: int) -> None:
+def go_on(connection: sa.Connection, run_id: int, *, accept_withdrawals: bool) -> None:
     """Note that a run which was left is at work again."""
     values = dict.fromkeys(("finished_at", "error_code", "error_detail", "error_hint"), sa.null())
     at_work = ingestion_runs.update().where(ingestion_runs.c.id == run_id)
-    connection.execute(at_work.values(status="running", resumable=False, **values))
+    connection.execute(
+        at_work.values(status="running", resumable=False, accept_withdrawals=accept_withdrawals, **values)
+    )
 
 
 def create(connection: sa.Connection, lease: Lease, values: Mapping[str, Any]) -> int:

@@ -409,6 +409,9 @@ ingestion_runs = _table(
         "resumable", sa.Boolean, nullable=False, server_default=sa.false()
     ),  # stopped, kept for the next
     sa.Column("foreseen", Text),  # JSON: what a plan told, with a few samples of each kind
+    sa.Column(
+        "accept_withdrawals", sa.Boolean, nullable=False, server_default=sa.false()
+    ),  # asked for when it was begun; holds when it is resumed
     sa.Index(None, "source_system", "status"),
 )
 

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -77,7 +77,7 @@ def ingest(main: Database, source: Source, options: Options, watcher: Watcher, c
         job = _job(run, source, options, lease)
         progress = Progress(main, run.id, watcher, cancel)
         with _noted(main, job, resumable=True), progress.beating():
-            if _prepare(job, main, source, options, progress, cancel):
+            if _prepare(job, main, source, _as_begun(options, run), progress, cancel):
                 counts = _merge_and_write(job, main, progress, cancel)
             else:
                 counts = _finish(job, main)
@@ -113,6 +113,11 @@ def plan(
             planned = _got(main, run.id)
             progress.report("done", 1, 1, planned.counts["fetched"])
         return planned, told
+
+
+def _as_begun(options: Options, run: Run) -> Options:
+    """What was accepted when the run was begun holds for whoever resumes it."""
+    return replace(options, wanted=replace(options.wanted, accept_withdrawals=run.accept_withdrawals))
 
 
 def _job(run: Run, source: Source, options: Options, lease: Lease) -> Job:
@@ -193,8 +198,9 @@ def _take_up(main: Database, source: Source, lease: Lease, options: Options) -> 
         runs.adopt(connection, lease, left.id)
         rules = rules_fingerprint(options.region)
         if is_still_wanted(left, source, rules, options.wanted):
-            runs.go_on(connection, left.id)
-            return left
+            accepts = left.accept_withdrawals or options.wanted.accept_withdrawals
+            runs.go_on(connection, left.id, accept_withdrawals=accepts)
+            return replace(left, accept_withdrawals=accepts)
         staging.drop(connection, Staging(left.id, source.system))
         runs.finish(
             connection,
@@ -227,6 +233,7 @@ def _open(main: Database, source: Source, lease: Lease, options: Options, cancel
                 "layout": source.layout,
                 "since": read.reading.since,
                 "reconciles": read.reconciles,
+                "accept_withdrawals": wanted.accept_withdrawals,
                 "watermark": read.reading.watermark,
                 "advice": "\n".join(read.reading.advice) or None,
                 "first_contact_id": highest + 1,
