@@ -254,7 +254,7 @@ def status_document(status: DatabaseStatus) -> dict[str, Any]:
     """`estimated` and `errors` are there when they name a table; `error` when it is not connected."""
 
     def told(error: LedgerlineError) -> dict[str, str]:
-        return {"code": error.code, "detail": in_our_words(error), "hint": error.hint}
+        return {"code": error.code, "detail": error.public_detail, "hint": error.hint}
 
     document: dict[str, Any] = {
         "connected": status.connected,

@@ -67,10 +67,11 @@ class LedgerlineError(Exception):
         self.detail = detail
         self.hint = hint
         self.given_up = False  # it was retryable, and tried again as often as is allowed
+        self.quotes_server = False  # `detail` holds what a driver or a server said
 
     @property
     def public_detail(self) -> str:
-        """`detail`, where it may leave this process: never a driver's own text."""
+        """`detail`, where strangers may see it: never what a driver or a server said."""
         return self.detail
 
 
@@ -108,14 +109,14 @@ class DriverMissing(LedgerlineError):
 
 
 class DatabaseError(LedgerlineError):
-    """`detail` may be the server's own text; `meaning` is what strangers are told instead."""
+    """`meaning` is what strangers are told where `detail` quotes the server."""
 
     code = "database_error"
     meaning: ClassVar[str] = "The database refused the statement."
 
     @property
     def public_detail(self) -> str:
-        return self.meaning
+        return self.meaning if self.quotes_server else self.detail
 
 
 class DatabaseUnreachable(DatabaseError):

@@ -9,9 +9,9 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from ledgerline.databases.engines import Server, mysql, sqlserver
+from ledgerline.databases.engines import Server, explained, mysql, sqlserver
 from ledgerline.errors import LedgerlineError
-from ledgerline.operations.doctor_faults import Fault, Layer, connecting_fault, in_our_words
+from ledgerline.operations.doctor_faults import Fault, Layer, connecting_fault
 from ledgerline.operations.doctor_remedies import remedy
 from ledgerline.operations.doctor_rights import _RIGHTS
 from ledgerline.url import DatabaseUrl, Engine, parse_url
@@ -232,4 +232,4 @@ def test_the_questions_for_rights_parse(engine: Engine, dialect: str) -> None:
 
 def test_what_a_server_said_stays_behind() -> None:
     error = DriverError("General error", f"{_MS}[SQL Server]Something about row 17: 98765.")
-    assert "98765" not in in_our_words(_explained(sqlserver.SERVER, error, SQLSERVER))
+    assert "98765" not in explained(sqlserver.SERVER, error, SQLSERVER).public_detail

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import polars as pl
 import sqlalchemy as sa
 
-from ledgerline.databases.engines import Limits, Load, Reader, render, server_for
+from ledgerline.databases.engines import Limits, Load, Reader, explained, render, server_for
 from ledgerline.databases.retry import patiently
 from ledgerline.errors import LedgerlineError
 from ledgerline.url import DatabaseUrl
@@ -171,12 +171,12 @@ class Database:
         try:
             yield
         except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
-            raise self.server.explain(error, self.url) from error
+            raise explained(self.server, error, self.url) from error
         except Exception as error:
             if type(error).__module__.startswith(
                 ("adbc_driver", "sqlite3", "psycopg", "mssql_python", "pymysql")
             ):
-                raise self.server.explain(error, self.url) from error
+                raise explained(self.server, error, self.url) from error
             raise
 
 

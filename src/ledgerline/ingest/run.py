@@ -284,7 +284,7 @@ def _stop(
             status,
             resumable=resumable,
             error_code=code or error.code,
-            error_detail=error.detail,
+            error_detail=error.public_detail,
             error_hint=error.hint,
         )
         if stopped and not resumable:

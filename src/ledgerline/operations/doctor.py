@@ -23,7 +23,7 @@ from ledgerline.databases.engines import Limits, server_for
 from ledgerline.databases.migrate import newest_revision, revision
 from ledgerline.errors import DatabaseError, LedgerlineError
 from ledgerline.operations import doctor_network as network
-from ledgerline.operations.doctor_faults import Fault, Layer, connecting_fault, fault_of, in_our_words
+from ledgerline.operations.doctor_faults import Fault, Layer, connecting_fault, fault_of
 from ledgerline.operations.doctor_findings import Check, Diagnosis
 from ledgerline.operations.doctor_remedies import remedy
 from ledgerline.operations.doctor_rights import missing_file_rights, missing_rights, wire
@@ -273,7 +273,7 @@ class _Examination:
     def _told(self, error: LedgerlineError) -> str:
         if type(error) is DatabaseError:  # who looks after the service may know what it means
             _log.warning("%s said: %s", self.url.engine.product, error.detail)
-        return in_our_words(error)
+        return error.public_detail
 
     def _passed(self, layers: Sequence[Layer]) -> Iterator[Check]:
         embedded = self.url.engine is Engine.SQLITE

@@ -161,25 +161,6 @@ def fault_of(error: LedgerlineError) -> Fault:
     return Fault(error.code) if error.code in set(Fault) else Fault.DATABASE_ERROR
 
 
-_OUR_WORDS: Final[tuple[tuple[type[LedgerlineError], str], ...]] = (
-    (DatabaseUnreachable, "It cannot be reached."),
-    (LoginRefused, "It refused the login."),
-    (DatabaseMissing, "There is no such database, or the login may not open it."),
-    (PermissionDenied, "The login is not allowed to do that."),
-    (TableMissing, "The table is not there, or may not be seen."),
-    (ColumnMissing, "A column is not there."),
-    (TransientFault, "It took too long, or waited for a lock that somebody else holds."),
-    (DatabaseError, "It failed, for a reason that its log tells."),
-)
-
-
-def in_our_words(error: LedgerlineError) -> str:
-    """What happened, without what a driver or server said: that may be anything, and is for the log alone."""
-    if error.__cause__ is None:
-        return error.detail
-    return next((words for kind, words in _OUR_WORDS if isinstance(error, kind)), error.detail)
-
-
 def _texts(error: BaseException | None) -> Iterator[str]:
     """What the error, its causes and their drivers say."""
     while error is not None:

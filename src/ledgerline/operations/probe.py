@@ -19,7 +19,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from ledgerline.databases.engines import Limits, server_for
+from ledgerline.databases.engines import Limits, explained, server_for
 from ledgerline.databases.engines.querying import Access, QuerySession, open_session
 from ledgerline.databases.runs import utc_now
 from ledgerline.errors import DatabaseError, DatabaseUnreachable, LedgerlineError
@@ -231,7 +231,7 @@ class Probe:
             rows = session.fetch(2)
             session.finish()
         except Exception as error:
-            raise server_for(self._url.engine).explain(error, self._url) from error
+            raise explained(server_for(self._url.engine), error, self._url) from error
         if len(rows) != 1:
             raise DatabaseError("The database gave no row.")
 

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from ledgerline.databases import queries as log
 from ledgerline.databases.database import Database
-from ledgerline.databases.engines import Limits
+from ledgerline.databases.engines import Limits, explained
 from ledgerline.databases.engines.querying import QuerySession, open_session
 from ledgerline.databases.schema import secret_tables
 from ledgerline.errors import (
@@ -139,7 +139,7 @@ class Queries:
             database,
             checked,
             limits,
-            lambda error: found.server.explain(error, found.url),
+            lambda error: explained(found.server, error, found.url),
             lambda ended: self._ended(ended, self._sessions[database], row),
         )
         with self._lock:

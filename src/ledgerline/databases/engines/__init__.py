@@ -137,6 +137,13 @@ def server_for(engine: Engine) -> Server:
     return server
 
 
+def explained(server: Server, error: Exception, url: DatabaseUrl) -> LedgerlineError:
+    """`Server.explain`, and the mark that its detail may be what the driver or the server said."""
+    found = server.explain(error, url)
+    found.quotes_server = True
+    return found
+
+
 @contextmanager
 def without_secondary_indexes(connection: sa.Connection, tables: Sequence[sa.Table]) -> Iterator[None]:
     """`Server.unindexed` where a primary key cannot, or better not, be taken away."""

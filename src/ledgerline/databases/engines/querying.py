@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ledgerline.databases.engines import Limits, server_for
+from ledgerline.databases.engines import Limits, explained, server_for
 from ledgerline.url import DatabaseUrl, Engine
 
 
@@ -65,5 +65,5 @@ def open_session(url: DatabaseUrl, limits: Limits) -> QuerySession:
     try:
         session: QuerySession = module.open_session(url, limits)
     except Exception as error:
-        raise server.explain(error, url) from error
+        raise explained(server, error, url) from error
     return session
