@@ -50,7 +50,8 @@ class App:
         self._main: Database | None = None
         self._invoice: Database | None = None
         self._queries: Queries | None = None
-        self.keys = Keys(lambda: self.main, settings.api_key)
+        patience = settings.service.probe.timeout_ms / 1000
+        self.keys = Keys(lambda: self.main, settings.api_key, patience=patience)
 
     @property
     def main(self) -> Database:

@@ -9,6 +9,7 @@
     ├── DriverMissing            a database driver is not installed
     ├── DatabaseError            a database said no
     │   ├── DatabaseUnreachable  could not connect, or the connection broke        (retryable)
+    │   │   └── AnswerLate       nobody waits longer for it                        (retryable)
     │   ├── LoginRefused         the server answered, and refused the login        (never retried)
     │   ├── PermissionDenied     logged in, but this is not allowed
     │   ├── TableMissing
@@ -124,6 +125,11 @@ class DatabaseUnreachable(DatabaseError):
     meaning = "The database cannot be reached, or the connection to it broke."
     retryable = True
     exit_code = 3
+
+
+class AnswerLate(DatabaseUnreachable):
+    code = "database_late"
+    meaning = "The database does not answer in time."
 
 
 class LoginRefused(DatabaseError):

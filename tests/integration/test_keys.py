@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -15,6 +16,7 @@ from ledgerline.databases.database import Database
 from ledgerline.databases.migrate import migrate
 from ledgerline.databases.runs import utc_now
 from ledgerline.errors import (
+    AnswerLate,
     AuthNotConfigured,
     DatabaseUnreachable,
     Forbidden,
@@ -35,6 +37,8 @@ class House:
     def __init__(self, main: Database) -> None:
         self.main = main
         self.is_down = False
+        self.hangs = threading.Event()
+        self.answers = threading.Event()
         self.asked = 0
         self.seconds = 0.0
         self.start = utc_now()
@@ -43,11 +47,13 @@ class House:
         self.asked += 1
         if self.is_down:
             raise DatabaseUnreachable("It is down.")
+        if self.hangs.is_set():
+            self.answers.wait(60)
         return self.main
 
-    def keys(self, api_key: str | None = None) -> Keys:
+    def keys(self, api_key: str | None = None, patience: float = 60.0) -> Keys:
         secret = Secret(api_key) if api_key else None
-        return Keys(self.database, secret, clock=lambda: self.seconds, now=self.now)
+        return Keys(self.database, secret, patience=patience, clock=lambda: self.seconds, now=self.now)
 
     def now(self) -> datetime:
         return self.start + timedelta(seconds=self.seconds)
@@ -242,3 +248,23 @@ def test_attempts_may_be_given(house: House) -> None:
         keys.verify("wrong", HERE)
     with pytest.raises(TooManyAttempts):
         keys.verify("wrong", HERE)
+
+
+def test_nobody_waits_for_a_main_database_that_hangs(house: House) -> None:
+    _, known = house.keys().create("known", {Scope.READ})
+    _, new = house.keys().create("new", {Scope.READ})
+    keys = house.keys(patience=0.1)
+    assert keys.verify(known, HERE).name == "known"
+    house.seconds += 60
+    house.hangs.set()
+    try:
+        for _ in range(12):  # more than may hang at once
+            with pytest.raises(AnswerLate):
+                keys.verify(new, HERE)
+        assert keys.verify(known, HERE).name == "known"
+    finally:
+        house.answers.set()
+        for thread in threading.enumerate():
+            if thread.name == "bounded":
+                thread.join()
+    assert house.keys().verify(new, HERE).name == "new"

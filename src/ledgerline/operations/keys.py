@@ -34,6 +34,7 @@ from ledgerline.errors import (
     UsageError,
 )
 from ledgerline.operations.attempts import Attempts
+from ledgerline.operations.bounded import Bounded
 from ledgerline.url import Secret
 
 
@@ -89,10 +90,13 @@ class Keys:
         environment_key: Secret | None,
         *,
         attempts: Attempts | None = None,
+        patience: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
+        """`patience`: seconds that whoever sent a key waits for the main database."""
         self._main = main
+        self._bounded = Bounded(patience)
         self._environment_hash = _digest(environment_key.reveal()) if environment_key else None
         self._attempts = attempts or Attempts(clock)
         self._clock = clock
@@ -106,8 +110,8 @@ class Keys:
     def verify(self, token: str | None, address: str) -> Key:
         """The key that a caller sent.
 
-        Raises Unauthorised, TooManyAttempts, AuthNotConfigured; and what the main database says when a key
-        that was not verified within five minutes has to be looked up.
+        Raises Unauthorised, TooManyAttempts, AuthNotConfigured; and, when a key that was not verified
+        within five minutes has to be looked up, AnswerLate and what the main database says.
         """
         if wait := self._attempts.wait(address):
             raise TooManyAttempts(
@@ -157,14 +161,14 @@ class Keys:
         match = _TOKEN.fullmatch(token)
         if match is None or _checksum(match[2]) != match[3]:
             return None
-        remembered = digest.hex()
+        key_id, remembered = match[1], digest.hex()
         with self._lock:
             known = self._known.get(remembered)
         moment = self._clock()
         if known and moment - known.looked < _TRUSTED and moment - known.seen < _REMEMBERED:
             return known.key if _is_current(known.key, self._now()) else None
         try:
-            row = rows.stored(self._main(), match[1])
+            row = self._bounded.call(lambda: rows.stored(self._main(), key_id))
         except DatabaseError:
             if known is None or moment - known.seen >= _REMEMBERED or not _is_current(known.key, self._now()):
                 raise
@@ -192,7 +196,7 @@ class Keys:
     def _require_configured(self) -> None:
         if self._environment_hash is not None or self._clock() < self._configured_until:
             return
-        if not rows.any_live(self._main(), self._now()):
+        if not self._bounded.call(lambda: rows.any_live(self._main(), self._now())):
             raise AuthNotConfigured(
                 "There is no API key yet, so nobody may ask.",
                 hint="Make one: ledgerline keys create --name me --scope read,query; or set API_KEY.",

@@ -45,6 +45,7 @@ TABLE: Final[Mapping[str, tuple[int, str]]] = {
     "internal_error": (500, "Something unexpected happened"),
     "cannot_connect": (503, "The database cannot be reached"),
     "probe_timeout": (503, "The database does not answer"),
+    "database_late": (503, "The database does not answer in time"),
     "login_failed": (503, "The database refused the login"),
     "database_missing": (503, "The database does not exist"),
     "driver_missing": (503, "A database driver is not installed"),
@@ -227,7 +228,7 @@ def _allowed(request: Request) -> str:
 
 PROTECTED: Final = ("unauthorised", "forbidden", "too_many_attempts", "auth_not_configured")
 ANYWHERE: Final = ("bad_request", "origin_not_allowed", "request_timeout")
-ASKS_DATABASE: Final = ("cannot_connect", "transient_fault")
+ASKS_DATABASE: Final = ("cannot_connect", "database_late", "transient_fault")
 
 
 def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
