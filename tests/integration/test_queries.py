@@ -68,6 +68,12 @@ def test_rows_come_back(it: Asked, database: str) -> None:
     ]
 
 
+def test_a_name_that_nothing_has_is_no_text(it: Asked) -> None:
+    for query in ("SELECT nosuch FROM t", "SELECT a FROM t WHERE nosuch = 'nosuch'"):
+        with pytest.raises(ColumnMissing):
+            it.rows(query)
+
+
 def test_parameters_are_bound(it: Asked) -> None:
     assert it.rows("SELECT a FROM t WHERE b = ?", ["name 7"]) == [(7,)]
     assert it.rows("SELECT a FROM t WHERE b = :select OR a = :n", {"select": "name 7", "n": 7}) == [(7,)]

@@ -214,6 +214,7 @@ def test_any_text_and_any_name_stays_what_it_is(text: str, dialect: Dialect) -> 
 def test_comments_go_and_names_are_quoted() -> None:
     checked = check("select A.b /* x */ from s.T as A -- y", Dialect.POSTGRESQL)
     assert checked.sql == 'SELECT "a"."b" FROM "s"."t" AS "a"'
+    assert check('select "a""b`c" from main.T', Dialect.SQLITE).sql == 'SELECT `a"b``c` FROM `main`.`T`'
     assert check("select A.b from s.T as A", Dialect.TSQL).sql == "SELECT [A].[b] FROM [s].[T] AS [A]"
     assert check('select "MyCol" from t', Dialect.POSTGRESQL).sql == 'SELECT "MyCol" FROM "t"'
 
@@ -239,7 +240,7 @@ def test_a_backslash_of_mysql_ends_no_text() -> None:
         ),
         (Dialect.MYSQL, "SELECT :select, '?'", "SELECT ?, '?'", ("select",)),
         (Dialect.TSQL, "SELECT @select, @from FROM t", "SELECT ?, ? FROM [t]", ("select", "from")),
-        (Dialect.SQLITE, "SELECT @a, ':b', \":c\" FROM t", 'SELECT ?1, \':b\', ":c" FROM "t"', ("a",)),
+        (Dialect.SQLITE, "SELECT @a, ':b', \":c\" FROM t", "SELECT ?1, ':b', `:c` FROM `t`", ("a",)),
     ],
 )
 def test_parameters(dialect: Dialect, query: str, sent: str, parameters: tuple[object, ...]) -> None:

@@ -110,7 +110,7 @@ def _check(
     by_number = {number: key for key, number in keys.items()}
     return Checked(
         dialect=dialect,
-        sql=(rules.explain if explain else "") + guard_text.with_parameters(rendered, rules),
+        sql=(rules.explain if explain else "") + guard_text.as_sent(rendered, rules),
         parameters=tuple(by_number[number] for number in order),
         normalised=("EXPLAIN " if explain else "") + normalised,
         fingerprint=hashlib.sha256(normalised.encode()).hexdigest()[:16],

@@ -107,15 +107,22 @@ def parameters(sql: str, rules: Rules) -> list[int]:
     return [int(token[1:]) for kind, token, _ in _tokens(sql, rules) if kind == "parameter"]
 
 
-def with_parameters(sql: str, rules: Rules) -> str:
-    """`?0`, `?1`, … in the way that the server's driver takes them."""
+def as_sent(sql: str, rules: Rules) -> str:
+    """With `?0`, `?1`, … as the server's driver takes parameters, and names that can be nothing else."""
     pieces = []
     for kind, token, _ in _tokens(sql, rules):
         if kind == "parameter":
             pieces.append(_parameter(int(token[1:]), rules.dialect))
+        elif kind == "name" and rules.dialect == "sqlite":
+            pieces.append(_name(token))
         else:
             pieces.append(token)
     return "".join(pieces)
+
+
+def _name(quoted: str) -> str:
+    """In backticks: to SQLite a name in double quotes that it does not know is a text."""
+    return "`" + quoted[1:-1].replace('""', '"').replace("`", "``") + "`"
 
 
 def _parameter(number: int, dialect: str) -> str:
