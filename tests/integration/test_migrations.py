@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +19,7 @@ from tests.house import Installation, contact
 from ledgerline.databases.database import Database
 from ledgerline.databases.migrate import migrate, newest_revision, revision
 from ledgerline.databases.schema import activity, metadata
+from ledgerline.url import Engine
 
 _BESIDE = {"alembic_version", *activity.tables}  # not of `schema.metadata`
 
@@ -120,3 +126,47 @@ def test_migrating_twice_changes_nothing(migrated: Database) -> None:
     assert migrate(migrated) == (newest_revision(), newest_revision())
     assert revision(migrated) == newest_revision()
     assert described(migrated) == before
+
+
+def test_of_two_processes_one_migrates_and_the_other_waits(house: Installation, tmp_path: Path) -> None:
+    with house.main() as main:
+        with main.begin() as connection:
+            main.server.take_turn(connection)
+            both = [_migrating(house, tmp_path) for _ in range(2)]
+            _until_they_wait(main, both)
+        told = [process.communicate(timeout=60) for process in both]
+        assert [process.returncode for process in both] == [0, 0], told
+        newest = newest_revision()
+        assert sorted(out for out, _ in told) == [
+            f"The main database is now at revision {newest} (was: empty).\n",
+            f"The main database is up to date (revision {newest}).\n",
+        ]
+        assert revision(main) == newest
+        assert len(house.table("installation")) == 1
+
+
+def _migrating(house: Installation, folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "ledgerline", "migrate"],
+        cwd=folder,
+        env={**os.environ, **house.environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+_WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+
+def _until_they_wait(main: Database, processes: Sequence[subprocess.Popen[str]]) -> None:
+    """Where it can be seen: on PostgreSQL. Elsewhere they are only started while the turn is another's."""
+    if main.url.engine is not Engine.POSTGRESQL:
+        return
+    for _ in range(1200):
+        with main.engine.connect() as connection:
+            if connection.exec_driver_sql(_WAITING).scalar() == len(processes):
+                return
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.05)
+    raise AssertionError("They do not wait.")

@@ -48,20 +48,25 @@ class EnvironmentMark:
     def note(self) -> None:
         """Mark a database that is nobody's yet."""
         if environment_of(self._main) is None:
-            self._write()
+            self._write(over=False)
 
     def claim(self) -> None:
         """Make the database ours, whosever it was; one without the tables is nobody's."""
         if self._main.has_table(installation.name):
-            self._write()
+            self._write(over=True)
 
-    def _write(self) -> None:
+    def _write(self, *, over: bool) -> None:
+        """`over`: also where another process has marked it meanwhile."""
         asked, self._main.before_writing = self._main.before_writing, None  # it would refuse
         try:
             with self._main.begin() as connection:
-                connection.execute(installation.delete())
-                values = {"id": _ONLY, "environment": self._environment, "claimed_at": utc_now()}
-                connection.execute(installation.insert().values(**values))
+                self._main.server.take_turn(connection)
+                if over:
+                    connection.execute(installation.delete())
+                if connection.execute(sa.select(installation.c.id)).first() is None:
+                    values = {"id": _ONLY, "environment": self._environment, "claimed_at": utc_now()}
+                    connection.execute(installation.insert().values(**values))
         finally:
             self._main.before_writing = asked
-        self._is_asked = True
+        self._is_asked = over
+        self.check()

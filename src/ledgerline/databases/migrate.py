@@ -30,13 +30,19 @@ def revision(main: Database) -> str | None:
 
 
 def migrate(main: Database) -> tuple[str | None, str | None]:
-    """Upgrade to the newest revision in one transaction; (revision before, revision after)."""
+    """Upgrade to the newest revision in one transaction; (revision before, revision after).
+
+    Of several processes one does it, while the others wait.
+    """
     before = revision(main)
     if before != newest_revision():
         config = _config()
         with main.begin() as connection:
+            main.server.take_turn(connection)
+            before = MigrationContext.configure(connection).get_current_revision()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     with main.begin_activity() as connection:
+        main.server.take_turn(connection)
         activity.create_all(connection, checkfirst=True)
     return before, revision(main)

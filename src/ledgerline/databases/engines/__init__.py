@@ -114,6 +114,9 @@ class Server(Protocol):
     def analyze(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
         """Tell the planner about tables that were just filled."""
 
+    def take_turn(self, connection: sa.Connection) -> None:
+        """Wait, as long as DB_TIMEOUT says, until no other transaction that took its turn is open."""
+
 
 _MODULES = {
     Engine.SQLITE: "sqlite",

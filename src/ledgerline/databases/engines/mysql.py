@@ -333,5 +333,8 @@ class MySQL:
     def analyze(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
         """Nothing to do: InnoDB renews its statistics by itself."""
 
+    def take_turn(self, connection: sa.Connection) -> None:  # noqa: ARG002
+        raise AssertionError("A source only is never changed.")
+
 
 SERVER = MySQL()

@@ -69,6 +69,8 @@ _SET_BASED = (
 )
 
 
+_TURN = 0x1ED6E211  # the number of our advisory lock in each database
+
 # The server's own time zone (a session of ours is in UTC), and the open transactions: those of this database
 # by their virtual numbers, which they have from their first statement on and which any login may see; and all
 # that have changed something by now, among them the prepared ones and, on a standby, those of its primary.
@@ -264,6 +266,9 @@ class PostgreSQL:
         for table in tables:  # nothing is looked up by long texts, and to sample them is half of the work
             columns = [f'"{c.name}"' for c in table.columns if not isinstance(c.type, sa.UnicodeText)]
             connection.exec_driver_sql(f"ANALYZE {_quoted(table)} ({', '.join(columns)})")
+
+    def take_turn(self, connection: sa.Connection) -> None:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TURN)))
 
 
 def _copy(connection: psycopg.Connection, table: sa.Table, frame: pl.DataFrame) -> None:

@@ -238,6 +238,9 @@ class SQLite:
     def analyze(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
         """Nothing to do: a full ANALYZE costs a scan, and no statement of ours hangs on its figures."""
 
+    def take_turn(self, connection: sa.Connection) -> None:
+        """A transaction begins by waiting for all others that write, see `_begin`."""
+
 
 def _land(loads: Sequence[Load]) -> Path | None:
     """The frames in a database file of their own, one table each, or None when there is nothing to load."""

@@ -298,6 +298,17 @@ def _autocommitting(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
+_TAKE_TURN: Final = """DECLARE @turn int;
+EXEC @turn = sp_getapplock @Resource = N'ledgerline', @LockMode = N'Exclusive', @LockOwner = N'Transaction',
+    @LockTimeout = {milliseconds};
+IF @turn < 0 RAISERROR(N'Lock request time out period exceeded.', 16, 1)"""
+
+
+def take_turn_statement(seconds: int) -> str:
+    """The lock lasts until the transaction ends; `seconds`: what a statement may take."""
+    return _TAKE_TURN.format(milliseconds=max(1, seconds - 1) * 1000)
+
+
 def unconnected_dialect() -> sa.Dialect:
     """For rendering without a connection, in the words of the oldest supported server."""
     dialect: Any = mssql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
@@ -420,6 +431,10 @@ class SQLServer:
 
     def analyze(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
         """Nothing to do: SQL Server makes its statistics when a statement first needs them."""
+
+    def take_turn(self, connection: sa.Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        connection.exec_driver_sql(take_turn_statement(driver.timeout))
 
 
 def _drop(engine: sa.Engine, landings: Sequence[sa.Table]) -> None:
