@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import difflib
 import io
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -89,6 +90,7 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "API_KEY": "",
     "ALLOWED_HOSTS": "",
     "ALLOWED_ORIGINS": "",
+    "TRUSTED_PROXIES": "",
     "MAX_BODY_BYTES": "1048576",
     "REQUEST_TIMEOUT": "150000",
     "SHUTDOWN_TIMEOUT": "10000",
@@ -195,6 +197,7 @@ class ServiceSettings:
 
     hosts: tuple[str, ...]  # names it answers to; empty: see docs/configuration.md
     origins: tuple[str, ...]  # web pages of other origins that may ask
+    proxies: tuple[str, ...]  # addresses and networks whose word counts on who asks
     body_bytes: int
     request_ms: int
     shutdown_ms: int
@@ -520,6 +523,7 @@ def _service(reader: _Reader) -> ServiceSettings:
         hosts=reader.optional("ALLOWED_HOSTS", _listed(_HOST, "host names, with commas between them")) or (),
         origins=reader.optional("ALLOWED_ORIGINS", _listed(_ORIGIN, "origins such as https://app.example"))
         or (),
+        proxies=reader.optional("TRUSTED_PROXIES", _networks) or (),
         body_bytes=reader.read("MAX_BODY_BYTES", _whole(1_000, 100_000_000)),
         request_ms=reader.read("REQUEST_TIMEOUT", _whole(100, _DAY_MS)),
         shutdown_ms=reader.read("SHUTDOWN_TIMEOUT", _whole(100, 3_600_000)),
@@ -894,6 +898,19 @@ def _listed(pattern: str, what: str) -> Callable[[str], tuple[str, ...]]:
         return items
 
     return parse
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    items = tuple(item.strip() for item in text.split(",") if item.strip())
+    for item in items:
+        try:
+            ipaddress.ip_network(item)
+        except ValueError:
+            raise SettingsError(
+                f"'{item}' is no address and no network.",
+                hint="Write such as 10.0.0.7,10.1.0.0/16.",
+            ) from None
+    return items
 
 
 def _key(text: str) -> Secret:

@@ -159,11 +159,21 @@ def test_anywhere_else_nothing_is_open(tmp_path: Path, settings: dict[str, str])
 def test_in_production_the_configuration_is_for_callers_with_a_key(tmp_path: Path) -> None:
     invoice_database(tmp_path)
     key = "5f0c9a1e7b3d42868e1f6c0a9d7b35e2f4"
-    with Service(tmp_path, key=key, ENVIRONMENT="production") as service:
+    with Service(tmp_path, key=key, ENVIRONMENT="production", TRUSTED_PROXIES="127.0.0.1") as service:
         assert "config" not in service.get("/health/database", key=None).json()["mainDatabase"]
         assert (
             service.get("/health/database", key=key).json()["mainDatabase"]["config"]["server"] == "embedded"
         )
+        _wrong_keys_are_counted_by_the_address_behind_the_proxy(service)
+
+
+def _wrong_keys_are_counted_by_the_address_behind_the_proxy(service: Service) -> None:
+    def asked_by(address: str, key: str | None) -> int:
+        headers = {"X-Forwarded-For": address}
+        return service.get("/database/config", key=key, headers=headers).status_code
+
+    assert [asked_by("203.0.113.7", "wrong") for _ in range(11)] == [*[401] * 10, 429]
+    assert asked_by("203.0.113.8", service.key) == 200
 
 
 # -- secrets ----------------------------------------------------------------------------------------------

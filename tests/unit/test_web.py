@@ -110,6 +110,14 @@ def test_what_only_this_machine_reaches(host: str, is_own: bool) -> None:
     assert is_loopback(host) is is_own
 
 
+@pytest.mark.parametrize("wrong", ["proxy", "10.0.0.1/8", "10.0.0.0/33"])
+def test_a_proxy_is_an_address_or_a_network(tmp_path: Path, wrong: str) -> None:
+    trusted = load_settings({"TRUSTED_PROXIES": "127.0.0.1, 10.1.0.0/16,::1"}, tmp_path).service.proxies
+    assert trusted == ("127.0.0.1", "10.1.0.0/16", "::1")
+    with pytest.raises(errors.SettingsError, match="TRUSTED_PROXIES"):
+        load_settings({"TRUSTED_PROXIES": wrong}, tmp_path)
+
+
 def test_the_names_it_answers_to(tmp_path: Path) -> None:
     assert "localhost" in hosts(load_settings({}, tmp_path))
     assert hosts(load_settings({"HOST": "0.0.0.0"}, tmp_path)) == ("*",)

@@ -178,7 +178,8 @@ def run(ledgerline: App, ready: Callable[[], None]) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(settings.service.proxies),
+        forwarded_allow_ips=list(settings.service.proxies),
         ws="none",
         timeout_graceful_shutdown=max(1, round(seconds)),
     )
