@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header
 COMPILE := $(LOCK) pyproject.toml requirements/build.in
+DRIVERS := --extra postgresql --extra sqlserver --extra mysql
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve test crash fuzz check format lock lock-check bench clean
@@ -67,12 +68,13 @@ format: $(VENV)/.dev
 lock: $(VENV)/.dev
 	$(COMPILE) -o requirements/app.lock
 	$(COMPILE) --all-extras --group dev -o requirements/dev.lock
+	$(COMPILE) $(DRIVERS) -o requirements/server.lock
 	$(LOCK) requirements/bench.in -o requirements/bench.lock
 
 # A lock is current when compiling it again from itself changes nothing.
 lock-check: $(VENV)/.dev
-	@for lock in app dev bench; do \
-	  case $$lock in app) compile="$(COMPILE)";; dev) compile="$(COMPILE) --all-extras --group dev";; \
+	@for lock in app server dev bench; do \
+	  case $$lock in app) compile="$(COMPILE)";; server) compile="$(COMPILE) $(DRIVERS)";; dev) compile="$(COMPILE) --all-extras --group dev";; \
 	    bench) compile="$(LOCK) requirements/bench.in";; esac; \
 	  cp requirements/$$lock.lock $(VENV)/$$lock.lock; \
 	  $$compile -o $(VENV)/$$lock.lock; \
