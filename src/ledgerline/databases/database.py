@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, TypeVar
 
 import polars as pl
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from ledgerline.databases.engines import Limits, Load, Reader, explained, render, server_for
 from ledgerline.databases.retry import patiently
 from ledgerline.errors import LedgerlineError
-from ledgerline.url import DatabaseUrl
+from ledgerline.url import DatabaseUrl, Engine
 
 T = TypeVar("T")
 
@@ -33,6 +33,8 @@ class Database:
         self.before_writing: Callable[[], None] | None = None  # may refuse, by raising
         self._readers = threading.local()
         self._open_readers: list[Reader] = []
+        # SQLite's writers wait by sleeping for milliseconds; threads of one process need not.
+        self._activity_turn = threading.Lock() if url.engine is Engine.SQLITE else nullcontext()
 
     @contextmanager
     def connect(self) -> Iterator[sa.Connection]:
@@ -59,7 +61,7 @@ class Database:
         self._ask_to_write()
         engine = self.server.activity_engine(self.url, self.engine, self.limits)
         self._reach(engine)
-        with self._explained(), engine.begin() as connection:
+        with self._activity_turn, self._explained(), engine.begin() as connection:
             yield connection
 
     def _ask_to_write(self) -> None:

@@ -113,6 +113,20 @@ class Keys:
         Raises Unauthorised, TooManyAttempts, AuthNotConfigured; and, when a key that was not verified
         within five minutes has to be looked up, AnswerLate and what the main database says.
         """
+        if (key := self.verify_at_once(token, address)) is not None:
+            return key
+        if not token:
+            self._require_configured()
+            raise _unauthorised("The request has no key.")
+        key = self._stored(token, _digest(token))
+        if key is None:
+            self._require_configured()
+            self._attempts.failed(address)
+            raise _unauthorised("The key is wrong, expired or revoked.")
+        return key
+
+    def verify_at_once(self, token: str | None, address: str) -> Key | None:
+        """As `verify`, where that need not ask the database; None: it has to. Raises TooManyAttempts."""
         if wait := self._attempts.wait(address):
             raise TooManyAttempts(
                 "Too many wrong keys came from this address.",
@@ -120,17 +134,16 @@ class Keys:
                 hint=f"Try again in {wait} seconds with the right key.",
             )
         if not token:
-            self._require_configured()
-            raise _unauthorised("The request has no key.")
+            return None
         digest = _digest(token)
         if self._environment_hash is not None and hmac.compare_digest(digest, self._environment_hash):
             return Key(ENVIRONMENT_KEY, ENVIRONMENT_KEY, ALL_SCOPES)
-        key = self._stored(token, digest)
-        if key is None:
-            self._require_configured()
-            self._attempts.failed(address)
-            raise _unauthorised("The key is wrong, expired or revoked.")
-        return key
+        with self._lock:
+            known = self._known.get(digest.hex())
+        moment = self._clock()
+        if known is None or moment - known.looked >= _TRUSTED or moment - known.seen >= _REMEMBERED:
+            return None
+        return known.key if _is_current(known.key, self._now()) else None
 
     def remembered(self, token: str | None) -> Key | None:
         """The key, if that is known without asking the database: for answers that wait for nothing."""
@@ -165,8 +178,6 @@ class Keys:
         with self._lock:
             known = self._known.get(remembered)
         moment = self._clock()
-        if known and moment - known.looked < _TRUSTED and moment - known.seen < _REMEMBERED:
-            return known.key if _is_current(known.key, self._now()) else None
         try:
             row = self._bounded.call(lambda: rows.stored(self._main(), key_id))
         except DatabaseError:

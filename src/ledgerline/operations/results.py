@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from ledgerline.databases.engines.querying import Access, Column, QuerySession
+from ledgerline.databases.engines.querying import FIRST_ROWS, Access, Column, QuerySession
 from ledgerline.errors import LedgerlineError, QueryCancelled, QueryTimeout
 from ledgerline.operations.deadlines import Deadlines
 from ledgerline.operations.guard import Checked
 
-_FIRST_BATCH = 100  # rows; small, so that a page comes at once and one of huge rows fits into memory
 _BATCH_BYTES = 256 * 1024
 _BATCH_ROWS = 5_000
 
@@ -124,7 +123,7 @@ class Result:
                     self.truncated_by = "rows"
                 elif self.bytes > self.limits.bytes:
                     self.truncated_by = "bytes"
-                if self.truncated:
+                if self.truncated or self._is_over():
                     break
         except LedgerlineError as error:
             self.error = error
@@ -132,12 +131,20 @@ class Result:
         finally:
             self.close()
 
+    def _is_over(self) -> bool:
+        return self.session is not None and self.session.is_over
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no more rows have to be waited for."""
+        return self._ended is not None or self._is_over()
+
     def count_bytes(self, number: int) -> None:
         """Tell how much the rows of a batch were when they were written down."""
         self.bytes += number
 
     def _fetch(self) -> list[tuple[Any, ...]]:
-        by_bytes = _BATCH_BYTES * self.rows // self.bytes if self.bytes else _FIRST_BATCH
+        by_bytes = _BATCH_BYTES * self.rows // self.bytes if self.bytes else FIRST_ROWS
         size = max(1, min(_BATCH_ROWS, by_bytes, self.limits.rows - self.rows + 1))
         with self._explained():
             assert self.session is not None

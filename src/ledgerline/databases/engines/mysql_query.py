@@ -26,12 +26,14 @@ class MySQLSession:
     def __init__(self, url: DatabaseUrl, limits: Limits) -> None:
         self._url, self._limits = url, limits
         self._connection = _open(url, limits, read_only=True, autocommit=True)
+        self.is_over = False
         self._cursor: SSCursor | None = None
         self._ended = True
 
     def start(
         self, sql: str, values: Sequence[Any], *, rows: int, explain: bool, access: Access
     ) -> list[Column]:
+        self.is_over = False
         del rows, explain, access
         with self._connection.cursor() as cursor:
             cursor.execute("START TRANSACTION READ ONLY")
@@ -46,7 +48,8 @@ class MySQLSession:
     def fetch(self, rows: int) -> list[tuple[Any, ...]]:
         assert self._cursor is not None
         batch = list(self._cursor.fetchmany(rows))
-        self._ended = not batch
+        self.is_over = len(batch) < rows
+        self._ended = self.is_over
         return batch
 
     def finish(self) -> bool:

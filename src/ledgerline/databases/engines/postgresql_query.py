@@ -37,11 +37,13 @@ class _Words(Loader):
 class PostgreSQLSession:
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
+        self.is_over = False
         self._cursor: psycopg.Cursor[Any] | psycopg.ServerCursor[Any] | None = None
 
     def start(
         self, sql: str, values: Sequence[Any], *, rows: int, explain: bool, access: Access
     ) -> list[Column]:
+        self.is_over = False
         del rows, access
         if explain:
             self._cursor = RawCursor(self._connection)
@@ -56,7 +58,9 @@ class PostgreSQLSession:
 
     def fetch(self, rows: int) -> list[tuple[Any, ...]]:
         assert self._cursor is not None
-        return self._cursor.fetchmany(rows)
+        batch = self._cursor.fetchmany(rows)
+        self.is_over = len(batch) < rows
+        return batch
 
     def finish(self) -> bool:
         try:

@@ -14,6 +14,10 @@ from typing import Any, Protocol
 from ledgerline.databases.engines import Limits, explained, server_for
 from ledgerline.url import DatabaseUrl, Engine
 
+FIRST_ROWS = 128
+"""Of the first batch: few, so that it comes at once and huge rows fit into memory; more than a usual page,
+so that one fetch shows that it is the last."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -32,6 +36,9 @@ class Access:
 
 class QuerySession(Protocol):
     """Raises driver's errors; `Server.explain` tells what they mean."""
+
+    is_over: bool
+    """Whether the last `fetch` came to the end; where nobody could tell, the next one brings nothing."""
 
     def start(
         self, sql: str, values: Sequence[Any], *, rows: int, explain: bool, access: Access

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ledgerline.databases.engines import Limits
-from ledgerline.databases.engines.querying import Access, Column
+from ledgerline.databases.engines.querying import FIRST_ROWS, Access, Column
 from ledgerline.errors import DatabaseUnreachable, PermissionDenied
 from ledgerline.url import DatabaseUrl
 
@@ -28,6 +28,7 @@ class SQLiteSession:
     def __init__(self, path: str) -> None:
         self._path = path
         self._asked = False  # for rows that are not received yet: they are read while the last are written
+        self.is_over = False
         # Isolated, without site-packages: it starts in 20 ms, and nothing of this program is in it.
         self._process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-I", "-S", str(_WORKER)],
@@ -55,7 +56,9 @@ class SQLiteSession:
             access.catalog_tables,
             access.hidden_tables,
         )
-        self._send(message)
+        self.is_over = False
+        self._send(message, ("fetch", FIRST_ROWS))
+        self._asked = True
         return [Column(name, "") for name in self._receive()]
 
     def fetch(self, rows: int) -> list[tuple[Any, ...]]:
@@ -63,7 +66,7 @@ class SQLiteSession:
             self._send(("fetch", rows))
         self._asked = False
         batch: list[tuple[Any, ...]] = self._receive()
-        if batch:
+        if batch and not self.is_over:
             self._send(("fetch", rows))
             self._asked = True
         return batch
@@ -75,8 +78,9 @@ class SQLiteSession:
                 if not self._has_answer(unknown=False):
                     return False  # it works on rows that nobody wants any more
                 self._receive()
-            self._send(("finish",))
-            self._receive()
+            if not self.is_over:
+                self._send(("finish",))
+                self._receive()
         except (sqlite3.Error, DatabaseUnreachable, PermissionDenied):
             return self._process.poll() is None
         return True
@@ -92,10 +96,10 @@ class SQLiteSession:
                     pipe.close()
         self._process.wait()
 
-    def _send(self, message: tuple[Any, ...]) -> None:
-        data = marshal.dumps(message, 2)
+    def _send(self, *messages: tuple[Any, ...]) -> None:
+        frames = [marshal.dumps(message, 2) for message in messages]
         try:
-            _write(self._process.stdin, len(data).to_bytes(4, "big") + data)
+            _write(self._process.stdin, b"".join(len(one).to_bytes(4, "big") + one for one in frames))
         except (OSError, ValueError):
             raise _ended() from None
 
@@ -114,6 +118,7 @@ class SQLiteSession:
                     hint="docs/query.md tells what is allowed.",
                 )
             raise sqlite3.OperationalError(content)
+        self.is_over = kind == "last"
         return content
 
     def _has_answer(self, *, unknown: bool = True) -> bool:

@@ -80,13 +80,15 @@ def send(stream: BinaryIO, message: Any) -> None:
     stream.flush()
 
 
-def fetch(cursor: sqlite3.Cursor, wanted: int) -> list[Any]:
-    """A few rows, and as many more as take no more memory than a batch may."""
-    rows = cursor.fetchmany(min(wanted, PROBED_ROWS))
+def fetch(cursor: sqlite3.Cursor, wanted: int) -> tuple[list[Any], bool]:
+    """A few rows, and as many more as take no more memory than a batch may; whether they are the last."""
+    asked = min(wanted, PROBED_ROWS)
+    rows = cursor.fetchmany(asked)
     if len(rows) == PROBED_ROWS < wanted:
         bytes_a_row = len(marshal.dumps(rows, 2)) // len(rows) + 1
-        rows += cursor.fetchmany(min(wanted - len(rows), BATCH_BYTES // bytes_a_row))
-    return rows
+        asked = min(wanted, PROBED_ROWS + max(1, BATCH_BYTES // bytes_a_row))
+        rows += cursor.fetchmany(asked - PROBED_ROWS)
+    return rows, len(rows) < asked
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
@@ -104,14 +106,16 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
                 cursor = connections[path].execute(sql, values)
                 send(answers, ("columns", [column[0] for column in cursor.description or ()]))
             elif kind == "fetch":
-                rows = fetch(cursor, min(arguments[0], left)) if left else []
+                rows, is_last = fetch(cursor, min(arguments[0], left)) if left else ([], True)
                 left -= len(rows)
-                send(answers, ("rows", rows))
+                if is_last:
+                    cursor = None  # resets the statement, which ends its transaction
+                send(answers, ("last" if is_last else "rows", rows))
             else:
-                cursor = None  # resets the statement, which ends its transaction
+                cursor = None
                 send(answers, ("finished", None))
         except (sqlite3.Error, sqlite3.Warning, MemoryError, OverflowError, ValueError) as error:
-            cursor = None
+            cursor, left = None, 0
             send(answers, ("error", str(error) or type(error).__name__))
 
 

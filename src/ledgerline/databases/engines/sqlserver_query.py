@@ -21,12 +21,14 @@ from ledgerline.url import DatabaseUrl
 class SQLServerSession:
     def __init__(self, connection: mssql_python.Connection) -> None:
         self._connection = connection
+        self.is_over = False
         self._cursor: Any = None
         self._shows_plans = False
 
     def start(
         self, sql: str, values: Sequence[Any], *, rows: int, explain: bool, access: Access
     ) -> list[Column]:
+        self.is_over = False
         del rows, access
         if explain:
             self._shows_plans = True
@@ -37,7 +39,9 @@ class SQLServerSession:
         return [Column(column[0], _type_name(column[1])) for column in self._cursor.description or ()]
 
     def fetch(self, rows: int) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in self._cursor.fetchmany(rows)]
+        batch = [tuple(row) for row in self._cursor.fetchmany(rows)]
+        self.is_over = len(batch) < rows
+        return batch
 
     def finish(self) -> bool:
         try:

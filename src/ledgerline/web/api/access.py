@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from ledgerline.operations.keys import Key, Scope
@@ -25,15 +26,17 @@ async def token(
     return header or (bearer.credentials if bearer else None)
 
 
-def require(scope: Scope) -> Callable[..., Key]:
+def require(scope: Scope) -> Callable[..., Awaitable[Key]]:
     """A dependency: the key of the request, which has this scope.
 
     Raises Unauthorised, TooManyAttempts, AuthNotConfigured, Forbidden, and what the main database says.
     """
 
-    def required(request: Request, sent: Annotated[str | None, Depends(token)]) -> Key:
+    async def required(request: Request, sent: Annotated[str | None, Depends(token)]) -> Key:
         address = request.client.host if request.client else ""
-        key = ledgerline_app(request).keys.verify(sent, address)
+        keys = ledgerline_app(request).keys
+        known = keys.verify_at_once(sent, address)
+        key = known if known is not None else await run_in_threadpool(keys.verify, sent, address)
         request.state.key_name = key.name
         key.require(scope)
         return key

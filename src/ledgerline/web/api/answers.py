@@ -95,10 +95,15 @@ class Begun:
         self._lock = threading.Lock()  # who was left waiting for rows may not be back when it is ended
 
     def begin(self) -> None:
-        while not self.result.rows and (chunk := self.next()) is not None:
+        """Take what comes without waiting: the first rows, and all of a small answer."""
+        while (not self.result.rows or self.result.is_whole) and (chunk := self.next()) is not None:
             self.first.append(chunk)
         if self.result.error is not None and not self.result.rows:
             raise self.result.error
+
+    @property
+    def is_whole(self) -> bool:
+        return self.result.is_whole
 
     def next(self) -> bytes | None:
         with self._lock:
@@ -132,6 +137,8 @@ class Start:
             except BaseException:
                 begun.end()
                 raise
+            if begun.is_whole:
+                begun.end()
         finally:
             self._is_over = True
         with self._lock:
@@ -182,15 +189,26 @@ async def started(
     return begun
 
 
-class QueryAnswer(Response):
+def answer(begun: Begun, threads: QueryThreads, ended: Callable[[Result], None]) -> Response:
     """The rows of a query in one of the formats; `ended` is told when it is over, however that came."""
+    if not begun.is_whole:
+        return _Stream(begun, threads, ended)
+    ended(begun.result)
+    return Response(b"".join(begun.first), 200, _headers(begun), MEDIA_TYPES[begun.form])
+
+
+def _headers(begun: Begun) -> dict[str, str]:
+    query_id = begun.result.query_id
+    named = {"Content-Disposition": f'attachment; filename="{query_id}.csv"'}
+    return {"X-Query-Id": query_id, **(named if begun.form is Format.CSV else {})}
+
+
+class _Stream(Response):
+    """Rows that are sent as they come."""
 
     def __init__(self, begun: Begun, threads: QueryThreads, ended: Callable[[Result], None]) -> None:
-        super().__init__(status_code=200, media_type=MEDIA_TYPES[begun.form])
+        super().__init__(status_code=200, headers=_headers(begun), media_type=MEDIA_TYPES[begun.form])
         del self.headers["content-length"]
-        self.headers["X-Query-Id"] = begun.result.query_id
-        if begun.form is Format.CSV:
-            self.headers["Content-Disposition"] = f'attachment; filename="{begun.result.query_id}.csv"'
         self._begun = begun
         self._threads = threads
         self._ended = ended

@@ -15,7 +15,7 @@ from ledgerline.operations.formats import MEDIA_TYPES, Format
 from ledgerline.operations.keys import Key, Scope
 from ledgerline.operations.results import Result
 from ledgerline.web.api.access import require
-from ledgerline.web.api.answers import QueryAnswer, QueryThreads, started, wanted_format
+from ledgerline.web.api.answers import QueryThreads, answer, started, wanted_format
 from ledgerline.web.api.problems import ASKS_DATABASE, PROTECTED, documented, example, problem
 from ledgerline.web.api.services import Ledgerline
 from ledgerline.web.api.shapes import Document, Moment
@@ -345,4 +345,4 @@ async def _answered(
     except LedgerlineError as error:
         measure(database, error.code, None)
         raise
-    return QueryAnswer(begun, _threads, ended)
+    return answer(begun, _threads, ended)

@@ -41,5 +41,11 @@ async def last_proven(request: Request) -> Manifest | None:
 
 
 Ledgerline = Annotated[App, Depends(ledgerline_app)]
+async def _ledgerline(request: Request) -> App:
+    """The same for `Depends`, which would call what is not a coroutine in a thread."""
+    return ledgerline_app(request)
+
+
+Ledgerline = Annotated[App, Depends(_ledgerline)]
 Watched = Annotated[Probes, Depends(probes)]
 LastProven = Annotated[Manifest | None, Depends(last_proven)]
