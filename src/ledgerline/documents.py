@@ -17,7 +17,6 @@ from ledgerline.ingest.history import Change, Field, History
 from ledgerline.ingest.undo import Undone
 from ledgerline.ingest.unmerge import Unmerged
 from ledgerline.operations.backup_manifest import Manifest
-from ledgerline.operations.doctor_faults import in_our_words
 from ledgerline.operations.doctor_findings import Check, Diagnosis
 from ledgerline.operations.duty_status import ScheduleState
 from ledgerline.operations.keys import Key

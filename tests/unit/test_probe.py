@@ -73,6 +73,10 @@ class Standing:
     def fetch(self, rows: int) -> list[tuple[Any, ...]]:
         return [(1,)]
 
+    @property
+    def is_over(self) -> bool:
+        return False
+
     def finish(self) -> bool:
         return True
 

@@ -15,9 +15,8 @@ from ledgerline.operations.duty_status import schedule_states
 from ledgerline.operations.keys import Scope
 from ledgerline.operations.status import status
 from ledgerline.web.api.access import require
-from ledgerline.web.api.services import LastProven, Ledgerline
 from ledgerline.web.api.problems import ASKS_DATABASE, PROTECTED, documented, example
-from ledgerline.web.api.services import Ledgerline
+from ledgerline.web.api.services import LastProven, Ledgerline
 from ledgerline.web.api.shapes import Document
 
 router = APIRouter(prefix="/database", tags=["databases"])
@@ -40,7 +39,7 @@ class DatabaseStatus(Document):
     error: Annotated[Failure | None, Field(description="Why it is not connected.")] = None
 
 
-class LastFire(_Document):
+class LastFire(Document):
     """The newest time of a schedule that something came of."""
 
     due_at: str
@@ -51,7 +50,7 @@ class LastFire(_Document):
     code: str | None = Field(description="Why it failed.")
 
 
-class Schedule(_Document):
+class Schedule(Document):
     name: Literal["ingest", "backup"]
     expression: str
     time_zone: str
@@ -59,12 +58,11 @@ class Schedule(_Document):
     last: LastFire | None = None
 
 
-class ProvenRestore(_Document):
+class ProvenRestore(Document):
     backup: str
     at: str
 
 
-class Status(_Document):
 class Status(Document):
     main: DatabaseStatus
     invoice: DatabaseStatus

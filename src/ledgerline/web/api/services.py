@@ -40,7 +40,6 @@ async def last_proven(request: Request) -> Manifest | None:
     return None if duties is None else cast(Duties, duties).last_proven
 
 
-Ledgerline = Annotated[App, Depends(ledgerline_app)]
 async def _ledgerline(request: Request) -> App:
     """The same for `Depends`, which would call what is not a coroutine in a thread."""
     return ledgerline_app(request)
