@@ -38,3 +38,28 @@ def test_a_backup_is_checked_and_disturbs_no_other() -> None:
         "BACKUP DATABASE [main] TO DISK = N'a.bak' WITH CHECKSUM, COPY_ONLY, FORMAT, INIT"
     )
     assert "MOVE N'log' TO N'/data/main_1.ldf'" in tsql.restore("main", "a.bak", FILES, "/data/")
+
+
+@pytest.mark.parametrize(
+    ("said", "damaged"),
+    [
+        ("The media family on device 'a.bak' is incorrectly formed. SQL Server cannot process it.", True),
+        ("The file on device 'a.bak' is not a valid Microsoft Tape Format backup set.", True),
+        ('RESTORE detected an error on page (1:33) in database "x" as read from the backup set.', True),
+        ("Damage to the backup set was detected.", True),
+        ('Read on "a.bak" failed: 38(Reached the end of the file.)', True),
+        (
+            (
+                "Cannot open backup device 'a.bak'. Operating system error 2(The system cannot find the"
+                " file specified.)."
+            ),
+            True,
+        ),
+        ("Cannot open backup device 'a.bak'. Operating system error 5(Access is denied.).", False),
+        ("CREATE DATABASE permission denied in database 'master'.", False),
+        ("There is insufficient free space on disk volume 'D:\\' to create the database.", False),
+        ("The database was backed up on a server running version 16.00.1000.", False),
+    ],
+)
+def test_what_is_wrong_with_a_backup_is_told_from_what_hinders_its_restore(said: str, damaged: bool) -> None:
+    assert tsql.is_damaged(said) is damaged

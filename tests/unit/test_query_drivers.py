@@ -33,7 +33,7 @@ class _Handle:
 
 class _Cursor:
     def __init__(self, connection: _Connection) -> None:
-        self.description = [("a", int)]
+        self.description = [(name, str) for name in connection.columns]
         self.connection = connection
         self.hstmt = _Handle()
 
@@ -41,7 +41,7 @@ class _Cursor:
         self.connection.executed.append(arguments)
 
     def fetchmany(self, rows: int) -> list[list[int]]:
-        return [[rows]]
+        return [[rows, *range(1, len(self.description))]]
 
     def close(self) -> None:
         pass
@@ -54,7 +54,8 @@ class _Cursor:
 
 
 class _Connection:
-    def __init__(self) -> None:
+    def __init__(self, *columns: str) -> None:
+        self.columns = columns or ("a",)
         self.executed: list[Any] = []
         self.rolled_back = 0
 
@@ -82,8 +83,41 @@ def test_sql_server_rolls_back_and_is_sent_an_attention() -> None:
 
 
 def test_a_session_that_showed_a_plan_is_not_used_again() -> None:
+    connection = _Connection("StmtText", "StmtId", "NodeId", "EstimateRows")
+    session = SQLServerSession(connection)  # type: ignore[arg-type]
+    columns = session.start("SELECT 1", [], rows=9, explain=True, access=Access())
+    assert connection.executed == [("SET SHOWPLAN_ALL ON",), ("SELECT 1",)]
+    assert [column.name for column in columns] == ["StmtText", "EstimateRows"]
+    assert session.fetch(5) == [(5, 3)]
+    assert not session.finish()
+
+
+@pytest.mark.parametrize(
+    ("query", "values", "sent"),
+    [
+        ("SELECT a FROM t", [], "SELECT [a] FROM [t]"),
+        (
+            "SELECT '?', 'it''s ?', [a?], [b]]?] FROM t WHERE c = ? AND d = ?",
+            ["x'; DROP TABLE t", 7],
+            (
+                "DECLARE @p1 nvarchar(4000); DECLARE @p2 bigint; "
+                "SELECT '?', 'it''s ?', [a?], [b]]?] FROM [t] WHERE [c] = @p1 AND [d] = @p2"
+            ),
+        ),
+        (
+            "SELECT a FROM t WHERE b = ? OR c = ? OR d = ?",
+            [True, 1.5, None],
+            (
+                "DECLARE @p1 bit; DECLARE @p2 float; DECLARE @p3 nvarchar(4000); "
+                "SELECT [a] FROM [t] WHERE [b] = @p1 OR [c] = @p2 OR [d] = @p3"
+            ),
+        ),
+    ],
+)
+def test_a_plan_is_shown_of_the_query_itself_and_holds_no_value(
+    query: str, values: list[Any], sent: str
+) -> None:
     connection = _Connection()
     session = SQLServerSession(connection)  # type: ignore[arg-type]
-    session.start("SELECT 1", [], rows=9, explain=True, access=Access())
-    assert connection.executed == [("SET SHOWPLAN_TEXT ON",), ("SELECT 1",)]
-    assert not session.finish()
+    session.start(check(query, Dialect.TSQL).sql, values, rows=9, explain=True, access=Access())
+    assert connection.executed[1:] == [(sent,)]

@@ -62,7 +62,7 @@ def create(connection: sa.Connection, staging: Staging) -> None:
 
 def drop(connection: sa.Connection, staging: Staging) -> None:
     for table in staging.tables:
-        table.drop(connection, checkfirst=True)
+        connection.execute(sa.schema.DropTable(table, if_exists=True))
 
 
 def exists(connection: sa.Connection, staging: Staging) -> bool:

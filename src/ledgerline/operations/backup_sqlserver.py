@@ -15,18 +15,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, cast
 
+import mssql_python
 import sqlalchemy as sa
 
 from ledgerline.databases.database import Database
-from ledgerline.errors import BackupDamaged, RestoreRefused
+from ledgerline.databases.engines.sqlserver_errors import explain
+from ledgerline.errors import (
+    BackupDamaged,
+    DatabaseUnreachable,
+    PermissionDenied,
+    RestoreRefused,
+    TransientFault,
+)
 from ledgerline.operations.backup_content import contents
 from ledgerline.operations.backup_engines import Copy, Taken
 from ledgerline.operations.backup_manifest import Check
 from ledgerline.url import DatabaseUrl
 
 _NAME_LENGTH = 128
+_REFUSED: Final = (mssql_python.Error, sa.exc.DBAPIError)
 
 
 class _SQLServer:
@@ -35,7 +44,7 @@ class _SQLServer:
         with main.connect() as connection:
             version = connection.exec_driver_sql(SERVER_VERSION).scalar()
             before = contents(connection)
-            connection.exec_driver_sql(backup(main.url.database, file)).close()
+            run_to_end(connection, backup(main.url.database, file))
             tables = contents(connection)
         moved = tuple(name for name in tables if before.get(name) != tables[name])
         return Taken(Copy({}, file), tables, f"SQL Server {version}", moved)
@@ -61,28 +70,34 @@ class _SQLServer:
         assert copy.server_file is not None
         with _master(url) as connection:
             try:
-                connection.exec_driver_sql(verify(copy.server_file)).close()
+                run_to_end(connection, verify(copy.server_file))
                 files = connection.exec_driver_sql(file_list(copy.server_file)).mappings().all()
                 folder = str(connection.exec_driver_sql(DATA_FOLDER).scalar() or "")
-                connection.exec_driver_sql(restore(url.database, copy.server_file, files, folder)).close()
-            except sa.exc.DBAPIError as error:
+                run_to_end(connection, restore(url.database, copy.server_file, files, folder))
+            except _REFUSED as error:
+                told = explain(error, url)
+                if not is_damaged(told.detail):
+                    raise told from error
                 raise BackupDamaged(
-                    f"SQL Server cannot restore {copy.server_file}.",
-                    hint="Its error log says why; the login needs the role dbcreator.",
+                    f"SQL Server cannot restore {copy.server_file}: {told.detail}",
+                    hint="Its error log says more. Take another backup: ledgerline backup create",
                 ) from error
 
     def drop(self, url: DatabaseUrl) -> None:
         if not self.exists(url):
             return
         with _master(url) as connection:
-            connection.exec_driver_sql(f"DROP DATABASE {_quoted(url.database)}").close()
+            run_to_end(connection, f"DROP DATABASE {_quoted(url.database)}")
 
     def integrity(self, database: Database) -> list[Check]:
         with database.connect() as connection:
             try:
-                connection.exec_driver_sql(CHECK_DATABASE).close()
-            except sa.exc.DBAPIError:
-                return [Check("DBCC CHECKDB", False, "it found errors, see the server's error log")]
+                run_to_end(connection, CHECK_DATABASE)
+            except _REFUSED as error:
+                told = explain(error, database.url)
+                if isinstance(told, PermissionDenied | DatabaseUnreachable | TransientFault):
+                    raise told from error
+                return [Check("DBCC CHECKDB", False, f"{told.detail} The server's error log says more.")]
         return [Check("DBCC CHECKDB", True)]
 
     def swap(self, built: DatabaseUrl, target: DatabaseUrl, name: str) -> DatabaseUrl | None:
@@ -90,19 +105,19 @@ class _SQLServer:
         with _master(target) as connection:
             try:
                 if old is not None:
-                    _run(connection, [alone(target.database), rename(target.database, old.database)])
-                _run(connection, [rename(built.database, target.database)])
-            except sa.exc.DBAPIError as error:
+                    run_to_end(connection, alone(target.database), rename(target.database, old.database))
+                run_to_end(connection, rename(built.database, target.database))
+            except _REFUSED as error:
                 if old is not None and not self.exists(target):
-                    _run(connection, [rename(old.database, target.database)])
+                    run_to_end(connection, rename(old.database, target.database))
                 if old is not None:
-                    _run(connection, [shared(target.database)])
+                    run_to_end(connection, shared(target.database))
                 raise RestoreRefused(
                     "The restored database could not take the place of the old one, which is as it was.",
                     hint="Stop what is connected to it; the login needs ALTER on both.",
                 ) from error
             if old is not None:
-                _run(connection, [shared(old.database)])
+                run_to_end(connection, shared(old.database))
         return old
 
 
@@ -155,9 +170,35 @@ def rename(database: str, to: str) -> str:
     return f"ALTER DATABASE {_quoted(database)} MODIFY NAME = {_quoted(to)}"
 
 
-def _run(connection: sa.Connection, statements: Sequence[str]) -> None:
-    for statement in statements:
-        connection.exec_driver_sql(statement).close()
+def run_to_end(connection: sa.Connection, *statements: str) -> None:
+    """Run statements that take as long as they take, and tell of it meanwhile.
+
+    Each of their messages is a result. What follows the first of them, an error too, comes only when it is
+    asked for; and a cursor that is closed before stops the statement in the middle.
+    """
+    driver = cast("mssql_python.Connection", connection.connection.driver_connection)
+    limit, driver.timeout = driver.timeout, 0
+    try:
+        for statement in statements:
+            with driver.cursor() as cursor:
+                cursor.execute(statement)
+                while cursor.nextset():
+                    pass
+    finally:
+        driver.timeout = limit
+
+
+# Errors 3183, 3189, 3203, 3241, 3242 and 3254, and 3201 of a file that is gone.
+_DAMAGED = re.compile(
+    r"detected an error on page|damage to the backup set|^read on .* failed|incorrectly formed"
+    r"|not a valid .*backup set|volume on device .* is empty|cannot find the (file|path)|checksum",
+    re.IGNORECASE,
+)
+
+
+def is_damaged(said: str) -> bool:
+    """Whether the server speaks of the backup: what else hinders a restore says nothing of that."""
+    return _DAMAGED.search(said) is not None
 
 
 @contextmanager

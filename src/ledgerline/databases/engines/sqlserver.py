@@ -2,7 +2,7 @@
 
 Bulk copy runs on a connection of its own, outside any transaction of ours, and is not atomic. So frames
 are copied into landing tables that nobody else knows, and one `INSERT … SELECT` moves their rows inside
-the caller's transaction.
+the caller's transaction. Few rows are inserted there by a statement, without all that.
 
 Never `NOLOCK`, nor an isolation level that means the same: it reads rows twice, not at all, or rows that
 never were.
@@ -26,6 +26,7 @@ from sqlalchemy.sql.sqltypes import _Binary
 
 from ledgerline.databases.engines import ChangeKind, Limits, Load, texts, time_kind, without_secondary_indexes
 from ledgerline.databases.engines.sqlserver_errors import explain
+from ledgerline.databases.engines.sqlserver_nulls import write_nulls
 from ledgerline.errors import ConnectionStringError, DriverMissing, LedgerlineError
 from ledgerline.url import DatabaseUrl, Encrypt, Engine
 
@@ -43,6 +44,7 @@ _log = logging.getLogger(__name__)
 
 _READ_ROWS: Final = 50_000  # a batch of the Arrow reader
 _COPY_ROWS: Final = 50_000  # rows that one statement timeout is meant for
+FEW_ROWS: Final = 200  # which a statement inserts in the time that a bulk copy takes to connect
 _LANDING: Final = "ledgerline_landing_"
 # SQL Server 2016; what is rendered without a connection suits it and newer ones.
 _OLDEST: Final = (13, 0, 0, 0)
@@ -271,7 +273,7 @@ def _copy(driver: mssql_python.Connection, landing: sa.Table, frame: pl.DataFram
         try:
             cursor.bulkcopy_arrow(
                 landing.name,
-                _copyable(frame),
+                _plain(frame),
                 timeout=patience,
                 column_mappings=frame.columns,
                 keep_nulls=True,
@@ -282,14 +284,19 @@ def _copy(driver: mssql_python.Connection, landing: sa.Table, frame: pl.DataFram
             raise mssql_python.OperationalError("Bulk copy failed", str(error)) from error
 
 
-def _copyable(frame: pl.DataFrame) -> pl.DataFrame:
-    """In types that bulk copy takes."""
+def _plain(frame: pl.DataFrame) -> pl.DataFrame:
+    """In types that bulk copy and statements take."""
     return frame.with_columns(
         pl.selectors.by_dtype(pl.Float32).cast(pl.Float64),
         pl.selectors.categorical().cast(pl.String),
         pl.selectors.enum().cast(pl.String),
         pl.selectors.datetime(time_zone="*").dt.convert_time_zone("UTC").dt.replace_time_zone(None),
     )
+
+
+def _default_isolation_level(connection: Any) -> Any:  # noqa: ARG001
+    """What every session begins with; else SQLAlchemy asks two views for it."""
+    return "READ COMMITTED"
 
 
 @contextmanager
@@ -329,7 +336,7 @@ class SQLServer:
         connection_string(url)  # a property that cannot be served is told now, not at the first connection
         _tell_ignored(url)
         level = url.options.get("isolationLevel")
-        return sa.create_engine(
+        engine = sa.create_engine(
             "mssql+mssqlpython://",
             creator=lambda: _open(url, limits, read_only=read_only, autocommit=False),
             pool_size=limits.connections,
@@ -338,6 +345,9 @@ class SQLServer:
             pool_pre_ping=True,
             **({"isolation_level": level} if level else {}),
         )
+        write_nulls(engine)
+        engine.dialect.get_default_isolation_level = _default_isolation_level  # type: ignore[assignment]
+        return engine
 
     def open_reader(
         self,
@@ -351,24 +361,28 @@ class SQLServer:
 
     @contextmanager
     def begin_loaded(self, engine: sa.Engine, loads: Sequence[Load]) -> Iterator[sa.Connection]:
-        filled = [(table, frame, _landing_for(table, frame)) for table, frame in loads if frame.height]
+        many = [(table, frame) for table, frame in loads if frame.height > FEW_ROWS]
+        landed = [(table, frame, _landing_for(table, frame)) for table, frame in many]
         try:
-            self._land(engine, filled)
+            self._land(engine, landed)
             with engine.begin() as connection:
-                for table, frame, landing in filled:
+                for table, frame in loads:
+                    if 0 < frame.height <= FEW_ROWS:
+                        connection.execute(table.insert(), _plain(frame).to_dicts())
+                for table, frame, landing in landed:
                     rows = sa.select(*[landing.c[name] for name in frame.columns])
                     connection.execute(table.insert().from_select(frame.columns, rows))
                 yield connection
         finally:
-            _drop(engine, [landing for _, _, landing in filled])
+            _drop(engine, [landing for _, _, landing in landed])
 
-    def _land(self, engine: sa.Engine, filled: Sequence[tuple[sa.Table, pl.DataFrame, sa.Table]]) -> None:
-        if not filled:
+    def _land(self, engine: sa.Engine, landed: Sequence[tuple[sa.Table, pl.DataFrame, sa.Table]]) -> None:
+        if not landed:
             return
         with _autocommitting(engine) as connection:
             self._sweep(engine, connection)
             driver = cast("mssql_python.Connection", connection.connection.driver_connection)
-            for _, frame, landing in filled:
+            for _, frame, landing in landed:
                 landing.create(connection, checkfirst=False)
                 _copy(driver, landing, frame)
 
@@ -382,7 +396,7 @@ class SQLServer:
             " AND create_date < DATEADD(day, -1, GETDATE())"
         )
         for name in connection.execute(old, {"length": len(_LANDING), "prefix": _LANDING}).scalars().all():
-            sa.Table(name, sa.MetaData()).drop(connection, checkfirst=True)
+            _drop_table(connection, sa.Table(name, sa.MetaData()))
 
     def activity_engine(self, url: DatabaseUrl, engine: sa.Engine, limits: Limits) -> sa.Engine:  # noqa: ARG002
         return engine  # writers lock rows, and no writing transaction touches a row of these tables
@@ -444,9 +458,13 @@ def _drop(engine: sa.Engine, landings: Sequence[sa.Table]) -> None:
     try:
         with _autocommitting(engine) as connection:
             for landing in landings:
-                landing.drop(connection, checkfirst=True)
+                _drop_table(connection, landing)
     except (sa.exc.SQLAlchemyError, mssql_python.Error):
         _log.warning("Landing tables were left behind; a later process drops them.", exc_info=True)
+
+
+def _drop_table(connection: sa.Connection, table: sa.Table) -> None:
+    connection.execute(sa.schema.DropTable(table, if_exists=True))
 
 
 SERVER = SQLServer()

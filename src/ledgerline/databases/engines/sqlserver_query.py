@@ -7,8 +7,10 @@ whether this one is.
 from __future__ import annotations
 
 import contextlib
+import itertools
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import mssql_python
 
@@ -17,6 +19,9 @@ from ledgerline.databases.engines.querying import Access, Column
 from ledgerline.databases.engines.sqlserver import _open
 from ledgerline.url import DatabaseUrl
 
+# Of some twenty columns: the tree of steps, and what each is thought to cost.
+_OF_PLANS: Final = frozenset({"StmtText", "EstimateRows", "TotalSubtreeCost", "Warnings"})
+
 
 class SQLServerSession:
     def __init__(self, connection: mssql_python.Connection) -> None:
@@ -24,6 +29,7 @@ class SQLServerSession:
         self.is_over = False
         self._cursor: Any = None
         self._shows_plans = False
+        self._places: list[int] | None = None  # of the columns that are given out; None: all
 
     def start(
         self, sql: str, values: Sequence[Any], *, rows: int, explain: bool, access: Access
@@ -31,17 +37,34 @@ class SQLServerSession:
         self.is_over = False
         del rows, access
         if explain:
-            self._shows_plans = True
-            with self._connection.cursor() as cursor:
-                cursor.execute("SET SHOWPLAN_TEXT ON")
+            return self._start_plan(sql, values)
         self._cursor = self._connection.cursor()
         self._cursor.execute(sql, *([tuple(values)] if values else []))
+        return self._columns()
+
+    def _start_plan(self, sql: str, values: Sequence[Any]) -> list[Column]:
+        """The session is one that only shows plans from now on."""
+        self._shows_plans = True
+        with self._connection.cursor() as cursor:
+            cursor.execute("SET SHOWPLAN_ALL ON")  # must be alone in its batch
+        self._cursor = self._connection.cursor()
+        self._cursor.execute(_with_declared(sql, values))
+        columns = self._columns()
+        told = [place for place, column in enumerate(columns) if column.name in _OF_PLANS]
+        self._places = told or list(range(len(columns)))
+        return [columns[place] for place in self._places]
+
+    def _columns(self) -> list[Column]:
         return [Column(column[0], _type_name(column[1])) for column in self._cursor.description or ()]
 
     def fetch(self, rows: int) -> list[tuple[Any, ...]]:
         batch = [tuple(row) for row in self._cursor.fetchmany(rows)]
         self.is_over = len(batch) < rows
         return batch
+        found = self._cursor.fetchmany(rows)
+        if self._places is None:
+            return [tuple(row) for row in found]
+        return [tuple(row[place] for place in self._places) for row in found]
 
     def finish(self) -> bool:
         try:
@@ -75,6 +98,25 @@ class SQLServerSession:
             (found,) = cursor.fetchone() or (1,)
         self._connection.rollback()
         return bool(found)
+
+
+_PLACE: Final = re.compile(r"'(?:[^']|'')*'|\[(?:[^\]]|\]\])*\]|(\?)")
+
+
+def _with_declared(sql: str, values: Sequence[Any]) -> str:
+    """The query with variables, of its values' types and without a value, in place of what is bound.
+
+    A statement with bound values is the text of a procedure's call, of which alone a plan would be shown.
+    """
+    numbers = itertools.count(1)
+    declared = "".join(f"DECLARE @p{n} {_sql_type(value)}; " for n, value in enumerate(values, 1))
+    return declared + _PLACE.sub(lambda found: f"@p{next(numbers)}" if found[1] else found[0], sql)
+
+
+def _sql_type(value: Any) -> str:
+    if isinstance(value, bool):
+        return "bit"
+    return {int: "bigint", float: "float"}.get(type(value), "nvarchar(4000)")
 
 
 def _type_name(kind: Any) -> str:

@@ -1,0 +1,51 @@
+"""NULLs are written into statements for SQL Server, not bound.
+
+Of a value that is None its driver does not know the type, and asks the server: a round trip more, which the
+server refuses for some statements. Under XACT_ABORT such an error ends the transaction, without a word: what
+was done before is gone, and what follows is a transaction of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+_PLACE: Final = re.compile(r"%%|%\(([^)]+)\)s")
+
+Row = Mapping[str, Any]
+
+
+def write_nulls(engine: sa.Engine) -> None:
+    """Have all statements of this engine written so."""
+    sa.event.listen(engine, "before_cursor_execute", _write_nulls, retval=True)
+
+
+def _write_nulls(
+    connection: sa.Connection,  # noqa: ARG001
+    cursor: Any,  # noqa: ARG001
+    statement: str,
+    parameters: Any,
+    context: Any,  # noqa: ARG001
+    executemany: bool,  # noqa: ARG001  also of many rows in one statement
+) -> tuple[str, Any]:
+    if isinstance(parameters, Mapping):
+        written, (row,) = with_nulls(statement, [parameters])
+        return written, row
+    if parameters and isinstance(parameters[0], Mapping):
+        return with_nulls(statement, parameters)
+    return statement, parameters  # by place, as somebody wrote it by hand
+
+
+def with_nulls(statement: str, rows: Sequence[Row]) -> tuple[str, Sequence[Row]]:
+    """The statement with NULL in each place that has no value in any row, and the rows without these.
+
+    Where another row has a value, the driver takes its type.
+    """
+    empty = frozenset(name for name in rows[0] if all(row[name] is None for row in rows))
+    if not empty:
+        return statement, rows
+    written = _PLACE.sub(lambda found: "NULL" if found[1] in empty else found[0], statement)
+    return written, [{name: value for name, value in row.items() if name not in empty} for row in rows]

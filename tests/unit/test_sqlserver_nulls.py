@@ -1,0 +1,40 @@
+"""NULLs are written into statements for SQL Server, and nothing else of them changes."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+
+from ledgerline.databases.engines.sqlserver_nulls import with_nulls
+
+
+@pytest.mark.parametrize(
+    ("statement", "row", "written", "left"),
+    [
+        ("UPDATE t SET a=%(a)s, b=%(b)s", {"a": 1, "b": None}, "UPDATE t SET a=%(a)s, b=NULL", {"a": 1}),
+        ("SELECT %(a)s, %(a)s, %(ab)s", {"a": None, "ab": 0}, "SELECT NULL, NULL, %(ab)s", {"ab": 0}),
+        ("SELECT '%%(a)s', %(a)s", {"a": None}, "SELECT '%%(a)s', NULL", {}),
+        ("SELECT %(a)s", {"a": ""}, "SELECT %(a)s", {"a": ""}),
+    ],
+)
+def test_a_value_that_is_none_is_written(
+    statement: str, row: dict[str, object], written: str, left: dict[str, object]
+) -> None:
+    assert with_nulls(statement, [row]) == (written, [left])
+
+
+def test_of_many_rows_only_what_none_of_them_has_is_written() -> None:
+    rows: list[dict[str, object]] = [{"a": 1, "b": None, "c": None}, {"a": None, "b": None, "c": "x"}]
+    written, left = with_nulls("INSERT INTO t VALUES (%(a)s, %(b)s, %(c)s)", rows)
+    assert written == "INSERT INTO t VALUES (%(a)s, NULL, %(c)s)"
+    assert left == [{"a": 1, "c": None}, {"a": None, "c": "x"}]
+
+
+def test_sqlalchemy_names_its_places_so() -> None:
+    """What the event is handed depends on the dialect's style of parameters."""
+    engine = sa.create_engine("mssql+mssqlpython://x@y/z")
+    query = sa.select(sa.literal(None, sa.String()).label("odd name"), sa.literal("%"))
+    compiled = query.compile(engine)
+    written, (left,) = with_nulls(str(compiled), [dict(compiled.params)])
+    assert "NULL AS [odd name]" in written
+    assert list(left.values()) == ["%"]
