@@ -31,7 +31,7 @@ from ledgerline.ingest.scope import Wanted
 from ledgerline.ingest.undo import Undone
 from ledgerline.settings import load_settings
 from ledgerline.sources.invoice import InvoiceSource
-from ledgerline.url import Engine, parse_any
+from ledgerline.url import DatabaseUrl, Engine, parse_any
 from tests.postgres import PostgresServer
 
 Row: TypeAlias = Mapping[str, Any]
@@ -181,11 +181,8 @@ class Installation:
 
     @contextmanager
     def _invoice(self) -> Iterator[Database]:
-        database = Database(self.settings.invoice.url, Limits())
-        try:
+        with _looked_into(self.settings.invoice.url) as database:
             yield database
-        finally:
-            database.close()
 
     # -- runs ----------------------------------------------------------------------------------------
 
@@ -292,6 +289,11 @@ class Installation:
             yield database
         finally:
             database.close_pool()
+        url = self.settings.main.url
+        if url.engine is Engine.SQLITE:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        with _looked_into(url) as database:
+            yield database
 
     def _records(self) -> dict[str, dict[str, Any]]:
         return {row["source_record_id"]: row for row in self.table("source_records")}
@@ -317,6 +319,29 @@ def _database(url: str) -> Database:
     if parsed.engine is Engine.SQLITE:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     return Database(parsed, Limits())
+@contextmanager
+def _looked_into(url: DatabaseUrl) -> Iterator[Database]:
+    if url.engine is Engine.SQLSERVER:
+        yield _kept_open(url)
+        return
+    database = Database(url, Limits())
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+_KEPT = 2
+_open: dict[DatabaseUrl, Database] = {}
+
+
+def _kept_open(url: DatabaseUrl) -> Database:
+    """To connect takes long there: what was looked into last stays open."""
+    database = _open.pop(url, None) or Database(url, Limits())
+    _open[url] = database
+    while len(_open) > _KEPT:
+        _open.pop(next(iter(_open))).close()
+    return database
 
 
 def _as_read(value: Any) -> str | None:

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+
+import sqlalchemy as sa
 
 from ledgerline.databases.database import Database
 from ledgerline.url import DatabaseUrl, Engine, parse_any
@@ -49,7 +52,21 @@ def _on_server(url: DatabaseUrl, name: str) -> Iterator[DatabaseUrl]:
             options = " CHARACTER SET utf8mb4" if url.engine is Engine.MYSQL else ""
             connection.exec_driver_sql(f"CREATE DATABASE {quoted}{options}")
         yield replace(url, database=name)
-        with database.connect() as connection:
-            connection.exec_driver_sql(f"DROP DATABASE {quoted}")
+        _drop(database, quoted)
     finally:
         database.close()
+
+
+def _drop(database: Database, quoted: str) -> None:
+    """A connection that was closed is in its database for a moment longer."""
+    deadline = time.monotonic() + 20
+    with database.connect() as connection:
+        while True:
+            try:
+                connection.exec_driver_sql(f"DROP DATABASE {quoted}")
+            except sa.exc.DBAPIError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+            else:
+                return

@@ -172,6 +172,16 @@ SAID: list[tuple[str, str, type[Exception]]] = [
     ),
     ("Communication link failure", "TCP Provider: Error code 0x20", DatabaseUnreachable),
     (
+        "Cannot create cursor on closed connection",
+        "Cannot create cursor on closed connection",
+        DatabaseUnreachable,
+    ),
+    (
+        "General error",
+        "Cannot open backup device 'a.bak'. Operating system error 5(Access is denied.).",
+        DatabaseError,
+    ),
+    (
         "Client unable to establish connection",
         "SQL Server Network Interfaces: Error Locating Server/Instance Specified [xFFFFFFFF]. ",
         DatabaseUnreachable,

@@ -12,7 +12,7 @@ import ntpath
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, cast
@@ -87,6 +87,8 @@ class _SQLServer:
         if not self.exists(url):
             return
         with _master(url) as connection:
+            with suppress(*_REFUSED):  # of one that is not restored to its end: nobody is in it
+                run_to_end(connection, alone(url.database))
             run_to_end(connection, f"DROP DATABASE {_quoted(url.database)}")
 
     def integrity(self, database: Database) -> list[Check]:

@@ -42,6 +42,8 @@ def _known(numbers: str, words: str, kind: type[DatabaseError], hint: str) -> _K
     return _Known(frozenset(map(int, numbers.split())), re.compile(words, re.IGNORECASE), kind, hint)
 
 
+_UNREADABLE: Final = "See which row of the table or view has a value that cannot be converted."
+
 # The order matters where the words of one message hold another's.
 _KNOWN: Final = (
     _known(
@@ -127,7 +129,7 @@ _KNOWN: Final = (
     _known(
         "2 53 233 258 1326 10053 10054 10060 10061 11001 17142 40613",
         r"(TCP|Named Pipes) Provider|network-related|login timeout expired|communication link"
-        r"|failed to connect|IO error|connection .*(closed|reset|refused|timed out)",
+        r"|failed to connect|IO error|closed connection|connection .*(closed|reset|refused|timed out)",
         DatabaseUnreachable,
         "Check that the server runs, that TCP/IP is enabled in SQL Server Configuration Manager, and that"
         " host, port and firewall are right.",
@@ -143,7 +145,7 @@ _KNOWN: Final = (
         r"conversion failed|error converting|arithmetic overflow|divide by zero|out-of-range value"
         r"|invalid (character value|value) for",
         UnreadableValue,
-        "See which row of the table or view has a value that cannot be converted.",
+        _UNREADABLE,
     ),
     _known("2601 2627", r"duplicate key", DatabaseError, "A row with this key is there already."),
     _known("515", r"cannot insert the value NULL", DatabaseError, "The column takes no NULL."),
@@ -153,6 +155,13 @@ _KNOWN: Final = (
         r"would be truncated|exceeds schema size",
         DatabaseError,
         "A value is longer than its column.",
+    ),
+    _known(
+        "3201",
+        r"cannot open backup device",
+        DatabaseError,
+        "The file is on SQL Server's own machine, and its service account must be allowed to use it. A name"
+        " alone is in the default backup folder of the server's properties.",
     ),
     _known(
         "1105 9002",
@@ -170,6 +179,9 @@ _BY_STATE: Final[dict[str, tuple[type[DatabaseError], str]]] = {
     "Connection not open": (DatabaseUnreachable, "The connection broke; trying again helps."),
     "Base table or view not found": (TableMissing, "Check schema and table name."),
     "Column not found": (ColumnMissing, "Check the column's name."),
+    "Division by zero": (UnreadableValue, _UNREADABLE),
+    "Numeric value out of range": (UnreadableValue, _UNREADABLE),
+    "Invalid character value for cast specification": (UnreadableValue, _UNREADABLE),
     "Serialization failure": (TransientFault, "Two transactions collided; trying again helps."),
     "Timeout expired": (TransientFault, "The statement took longer than DB_TIMEOUT."),
 }
