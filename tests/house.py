@@ -12,7 +12,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -283,12 +282,6 @@ class Installation:
 
     @contextmanager
     def main(self) -> Iterator[Database]:
-        """No connection stays open; what is known of the server does, for it is asked for many times."""
-        database = _database(self.environ["DATABASE_URL"])
-        try:
-            yield database
-        finally:
-            database.close_pool()
         url = self.settings.main.url
         if url.engine is Engine.SQLITE:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -313,35 +306,23 @@ class Installation:
         return [(key, [(value or "").strip().upper() for value in values] == wanted) for key, *values in rows]
 
 
-@lru_cache(maxsize=8)
-def _database(url: str) -> Database:
-    parsed = parse_any(url)
-    if parsed.engine is Engine.SQLITE:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    return Database(parsed, Limits())
+_KEPT = 4
+_looked: dict[DatabaseUrl, Database] = {}
+
+
 @contextmanager
 def _looked_into(url: DatabaseUrl) -> Iterator[Database]:
-    if url.engine is Engine.SQLSERVER:
-        yield _kept_open(url)
-        return
-    database = Database(url, Limits())
+    """What is known of a server is kept, for it is asked for many times; SQL Server's connections as well,
+    for to connect takes long there."""
+    database = _looked.pop(url, None) or Database(url, Limits())
+    _looked[url] = database
+    while len(_looked) > _KEPT:
+        _looked.pop(next(iter(_looked))).close()
     try:
         yield database
     finally:
-        database.close()
-
-
-_KEPT = 2
-_open: dict[DatabaseUrl, Database] = {}
-
-
-def _kept_open(url: DatabaseUrl) -> Database:
-    """To connect takes long there: what was looked into last stays open."""
-    database = _open.pop(url, None) or Database(url, Limits())
-    _open[url] = database
-    while len(_open) > _KEPT:
-        _open.pop(next(iter(_open))).close()
-    return database
+        if url.engine is not Engine.SQLSERVER:
+            database.close_pool()
 
 
 def _as_read(value: Any) -> str | None:

@@ -58,10 +58,8 @@ class SQLServerSession:
         return [Column(column[0], _type_name(column[1])) for column in self._cursor.description or ()]
 
     def fetch(self, rows: int) -> list[tuple[Any, ...]]:
-        batch = [tuple(row) for row in self._cursor.fetchmany(rows)]
-        self.is_over = len(batch) < rows
-        return batch
         found = self._cursor.fetchmany(rows)
+        self.is_over = len(found) < rows
         if self._places is None:
             return [tuple(row) for row in found]
         return [tuple(row[place] for place in self._places) for row in found]
