@@ -210,6 +210,14 @@ def test_what_was_not_sent_from_the_file_is_sent_from_home(app: App, sink: Sink)
     assert sink.events[2:] == ["opened database.main"]
 
 
+def test_without_a_file_the_rest_goes_on(
+    migrated: Installation, app: App, sink: Sink, tmp_path: Path
+) -> None:
+    (tmp_path / "outbox").write_text("a file where the folder was to be")
+    assert Process(app, sink).update(DOWN)
+    assert sink.events == ["opened database.main"]
+
+
 def test_moving_home_may_be_done_twice(app: App) -> None:
     alert = Alert("an-id", "database.main", "database_down", "x", "T", "", "", "", "", NOW, NOW, version=2)
     delivery = Delivery("a-delivery", alert.id, 2, "sink", "{}", NOW, NOW, status="sent", ended_at=NOW)

@@ -23,7 +23,7 @@ from ledgerline.databases.alerts import GIVEN_UP, SENT, Alert, Delivery, Outbox
 from ledgerline.databases.database import Database
 from ledgerline.databases.duties import Begin, Contender, Duty
 from ledgerline.databases.schema import activity, alert_deliveries, alerts, duties
-from ledgerline.errors import ChannelFailed
+from ledgerline.errors import ChannelFailed, DatabaseUnreachable, LedgerlineError
 from ledgerline.operations.alert_messages import load, message_of
 from ledgerline.operations.alerting import Event, Seen, conditions, decide, observed, pause_after
 from ledgerline.operations.channels import Channel
@@ -48,13 +48,22 @@ class OutboxFile:
     def begin(self) -> Iterator[sa.Connection]:
         """Raises DatabaseError, also where no file can be made."""
         if self._database is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._make_folder()
             database = Database(parse_url(f"sqlite:///{self._path.as_posix()}"))
             with database.begin() as connection:
                 activity.create_all(connection, tables=[alerts, alert_deliveries, duties])
             self._database = database
         with self._database.begin() as connection:
             yield connection
+
+    def _make_folder(self) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DatabaseUnreachable(
+                f"The folder of {self._path} cannot be made.",
+                hint="Check ALERT_OUTBOX, and the rights there.",
+            ) from error
 
     @property
     def is_open(self) -> bool:
@@ -85,6 +94,7 @@ class Desk:
         self._keeper = Contender("alerts", self._file.begin, holder, monotonic)
         self._monotonic = monotonic
         self._forgotten_at: datetime | None = None
+        self._is_file_bad = False
 
     def close(self) -> None:
         """Leave the file to whoever comes next. Raises DatabaseError."""
@@ -106,9 +116,20 @@ class Desk:
     def bring_home(self, now: datetime) -> None:
         """Move to the main database what was noted without it, and keep a copy here of what is wrong.
 
-        Any process may, and it may be done twice: what a database knows it does not take again. Raises
-        DatabaseError.
+        Any process may, and it may be done twice: what a database knows it does not take again. That it fails
+        hinders nothing else; a later one does it.
         """
+        try:
+            self._bring_home(now)
+            self._is_file_bad = False
+        except LedgerlineError as error:
+            if not self._is_file_bad:
+                _log.warning(
+                    "Alerts have no file to wait in: %s", error.public_detail, extra={"code": error.code}
+                )
+            self._is_file_bad = True
+
+    def _bring_home(self, now: datetime) -> None:
         duty = self._keeper.hold(now)
         if duty is None:  # another process of this machine sees to it
             return
