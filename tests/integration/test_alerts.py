@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,12 +19,14 @@ from ledgerline.databases.duties import SILENCE, Contender, held, new_holder
 from ledgerline.databases.runs import utc_now
 from ledgerline.databases.schedules import Fire, Outcome
 from ledgerline.databases.schema import alert_deliveries, alerts, duties, ingestion_runs, schedule_fires
-from ledgerline.errors import ChannelFailed, LeaseLost, RunInProgress
+from ledgerline.errors import ChannelFailed, DatabaseUnreachable, LeaseLost, RunInProgress
 from ledgerline.operations.alert_desk import GIVE_UP_AFTER, Desk
 from ledgerline.operations.alert_messages import Message
 from ledgerline.operations.alerting import BackupsSeen, DatabaseSeen, Seen, conditions
+from ledgerline.operations.doctor_findings import Diagnosis
 from ledgerline.operations.observing import Observer
-from ledgerline.operations.probe import Status
+from ledgerline.operations.probe import Look, State, Status
+from ledgerline.worker.duties import Duties
 
 NOW = datetime(2026, 5, 1, 12)  # noqa: DTZ001
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -216,6 +220,34 @@ def test_without_a_file_the_rest_goes_on(
     (tmp_path / "outbox").write_text("a file where the folder was to be")
     assert Process(app, sink).update(DOWN)
     assert sink.events == ["opened database.main"]
+
+
+def test_a_main_database_that_hangs_is_told_of(app: App, sink: Sink) -> None:
+    """What asked it waits for it, and the alert does not."""
+    look = Look(NOW, error=DatabaseUnreachable("It is gone.", hint="Start it."))
+    states: dict[str, State | None] = {"main": State(Status.UP, LONG_AGO, Look(NOW, latency_ms=1))}
+    duties_of = Duties(
+        app, lambda: states, sent_by=[sink], diagnosed=lambda *_: {"main": Diagnosis((), None)},
+        clock=lambda: NOW,
+    )  # fmt: skip
+    duties_of.tick()
+    assert sink.got == []
+    with app.main.begin_activity() as connection:
+        connection.execute(duties.update().values(beat_at=NOW))  # nobody else gets at these rows
+        waiting = threading.Thread(target=duties_of.tick)
+        waiting.start()
+        states["main"] = State(Status.DOWN, NOW, look)
+        waiting.join(30)
+        assert not waiting.is_alive()
+        duties_of.tick()
+        assert sink.events == ["opened database.main"]
+    states["main"] = State(Status.UP, LONG_AGO, Look(NOW, latency_ms=1))
+    until = time.monotonic() + 60
+    while len(sink.got) < 2 and time.monotonic() < until:
+        duties_of.tick()  # once what waited has got through
+        time.sleep(0.02)
+    duties_of.stop()
+    assert sink.events == ["opened database.main", "recovered database.main"]
 
 
 def test_moving_home_may_be_done_twice(app: App) -> None:

@@ -134,9 +134,7 @@ class Outbox:
 
     def everything(self) -> tuple[list[Alert], list[Delivery]]:
         with self._begin() as connection:
-            found = [Alert(**named(row)) for row in connection.execute(sa.select(alerts))]
-            rows = connection.execute(sa.select(alert_deliveries))
-            return found, [Delivery(**named(row)) for row in rows]
+            return _everything(connection)
 
     def take_over(self, found: Sequence[Alert], made: Sequence[Delivery]) -> None:
         """Write what another outbox knows, unless this one knows it or something newer. May be done twice."""
@@ -149,14 +147,22 @@ class Outbox:
                 if not _is_there(connection, alert_deliveries, delivery.id):
                     connection.execute(alert_deliveries.insert().values(**asdict(delivery)))
 
-    def keep_only(self, duty: Duty, kept: Sequence[Alert]) -> None:
-        """These alerts and no delivery: a copy of what is wrong."""
+    def keep_only(self, duty: Duty, kept: Sequence[Alert], known: tuple[list[Alert], list[Delivery]]) -> None:
+        """These alerts and no delivery, a copy of what is wrong; unless more is here than is `known`."""
         with self._begin() as connection:
             duty.check(connection)
+            if _everything(connection) != known:
+                return
             connection.execute(alert_deliveries.delete())
             connection.execute(alerts.delete())
             for alert in kept:
                 _put(connection, alerts, asdict(alert))
+
+
+def _everything(connection: sa.Connection) -> tuple[list[Alert], list[Delivery]]:
+    found = connection.execute(sa.select(alerts).order_by(alerts.c.id))
+    made = connection.execute(sa.select(alert_deliveries).order_by(alert_deliveries.c.id))
+    return [Alert(**named(row)) for row in found], [Delivery(**named(row)) for row in made]
 
 
 def _put(

@@ -136,7 +136,7 @@ class Desk:
         found, made = self._beside.everything()
         if made or _by_id(found) != _by_id(self._main.open()):
             self._main.take_over(found, made)
-            self._beside.keep_only(duty, self._main.open())
+            self._beside.keep_only(duty, self._main.open(), (found, made))
 
     # -- where it does not -----------------------------------------------------------------------------------
 

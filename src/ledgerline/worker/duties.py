@@ -41,6 +41,7 @@ _log = logging.getLogger(__name__)
 PERIOD_SECONDS: Final = 5.0
 _LOOK_AT_BACKUPS_EVERY: Final = timedelta(minutes=5)
 _LOOK_SECONDS: Final = 5.0
+_GLANCE_SECONDS: Final = 0.2
 _DUTY: Final = "background"
 
 
@@ -85,8 +86,11 @@ class Duties:
         self._holder = new_holder()
         self._contender = Contender(_DUTY, self._begin, self._holder, monotonic)
         ways = channels(app.settings.alerts) if sent_by is None else sent_by
-        self._desk = Desk(app.settings, self._begin, ways, self._holder, monotonic)
-        self._observer = Observer(app.settings, SYSTEM, diagnosed)
+        self._desk, self._desk_beside = (
+            Desk(app.settings, self._begin, ways, self._holder, monotonic) for _ in range(2)
+        )
+        self._observer, self._observer_beside = (Observer(app.settings, SYSTEM, diagnosed) for _ in range(2))
+        self._main_part: threading.Thread | None = None
         self._at_work: dict[str, _AtWork] = {}
         self._token: int | None = None
         self._looked_at: datetime | None = None
@@ -106,14 +110,16 @@ class Duties:
     def stop(self) -> None:
         """What was started goes on; another process takes the duty over."""
         self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(PERIOD_SECONDS)
-            if self._thread.is_alive():  # it ends with the process, and that is seen by whoever comes next
-                return
+        for thread in (self._thread, self._main_part):
+            if thread is not None and thread.is_alive():
+                thread.join(PERIOD_SECONDS)
+                if thread.is_alive():  # it ends with the process, and that is seen by whoever comes next
+                    return
         try:
             if self._token is not None and self._is_main_there():
                 self._contender.release()
             self._desk.close()
+            self._desk_beside.close()
         except LedgerlineError as error:
             _log.warning("The duties were not handed over.", extra={"code": error.code})
 
@@ -123,9 +129,29 @@ class Duties:
             self._stopping.wait(PERIOD_SECONDS)
 
     def tick(self) -> None:
-        """Do what is due now. Raises nothing: the next one tries again."""
+        """Do what is due now. Raises nothing: the next one tries again.
+
+        What asks the main database has a thread of its own, and is left alone where that hangs: when the
+        probe says so, alerts go on without it.
+        """
+        self._look_at_backups(self._clock())
+        if self._is_main_down():
+            self._try(self._do_without_main)
+        elif self._main_part is None or not self._main_part.is_alive():
+            self._main_part = threading.Thread(
+                target=self._try, args=(self._do,), name="duties-main", daemon=True
+            )
+            self._main_part.start()
+            while self._main_part.is_alive() and not (self._is_main_down() or self._stopping.is_set()):
+                self._main_part.join(_GLANCE_SECONDS)
+
+    def _is_main_down(self) -> bool:
+        main = self._states().get("main")
+        return main is not None and main.status is Status.DOWN
+
+    def _try(self, work: Callable[[datetime], None]) -> None:
         try:
-            self._do(self._clock())
+            work(self._clock())
             self._told = None
         except LedgerlineError as error:
             if self._told != error.code:
@@ -134,14 +160,12 @@ class Duties:
         except Exception:  # noqa: BLE001  nobody is there to catch it, and the next tick may do better
             _log.exception("The duties of the service failed.")
 
+    def _do_without_main(self, now: datetime) -> None:
+        self._desk_beside.update_without_main(self._observer_beside.without_main(self._states()), now)
+
     def _do(self, now: datetime) -> None:
-        self._look_at_backups(now)
         states = self._states()
-        main = states.get("main")
-        if main is not None and main.status is Status.DOWN:
-            self._desk.update_without_main(self._observer.without_main(states), now)
-            return
-        if main is None or not self._is_main_there():
+        if states.get("main") is None or not self._is_main_there():
             return
         self._hear(now)
         self._desk.bring_home(now)
