@@ -62,6 +62,11 @@ def outcomes(app: App) -> list[str]:
     return [fire.outcome for fire in schedules.latest(app.main.begin_activity)][::-1]
 
 
+def quoting(error: LedgerlineError) -> LedgerlineError:
+    error.quotes_server = True
+    return error
+
+
 @pytest.fixture
 def house(tmp_path: Path) -> Installation:
     settings = {
@@ -87,7 +92,7 @@ def app(house: Installation) -> Iterator[App]:
     ("error", "outcome"),
     [
         (None, "succeeded"),
-        (DatabaseUnreachable("the server's own words"), "failed"),
+        (quoting(DatabaseUnreachable("the server's own words")), "failed"),
         (RunInProgress("Somebody else runs it."), "skipped"),
         (Cancelled("Somebody stopped it."), "cancelled"),
     ],

@@ -19,7 +19,7 @@ from typing import Final
 from ledgerline.databases.alerts import Alert
 from ledgerline.databases.runs import Run
 from ledgerline.databases.schedules import Fire, Outcome
-from ledgerline.errors import DatabaseError, WithdrawalBreaker
+from ledgerline.errors import WithdrawalBreaker
 from ledgerline.operations.probe import Status
 from ledgerline.settings import AlertSettings
 
@@ -173,7 +173,7 @@ def _failed_run(seen: RunsSeen) -> Condition | None:
         kind=Kind.BREAKER if is_breaker else Kind.RUN_FAILED,
         code=run.error_code or "run_failed",
         title=f"Run {run.id} of {seen.system} {'was stopped by the breaker' if is_breaker else 'failed'}",
-        detail=_told(run.error_code, run.error_detail),
+        detail=run.error_detail or "",
         remedy=_lines(run.error_hint),
         command="ledgerline runs",
         path=f"/ingestion/runs/{run.id}",
@@ -305,12 +305,6 @@ def _failed_backup(seen: BackupsSeen) -> Condition | None:
         remedy=(*_lines(last.error_hint), "Then take another: ledgerline backup create"),
         command="ledgerline backup list",
     )
-
-
-def _told(code: str | None, detail: str | None) -> str:
-    """What a run says of its end, without a server's own words: those may hold anything."""
-    kinds: list[type[DatabaseError]] = [DatabaseError, *DatabaseError.__subclasses__()]
-    return next((kind.meaning for kind in kinds if kind.code == code), detail or "")
 
 
 def _lines(hint: str | None) -> tuple[str, ...]:
