@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -12,13 +13,16 @@ from bench.measure import own_peak, spent
 from ledgerline.contacts.blocks import block
 from ledgerline.contacts.keys import Keys, match_keys
 from ledgerline.contacts.match import Matches, match
+from ledgerline.ingest.executors.local import LocalExecutor
+from ledgerline.ingest.run import PARTITION_ROWS
 
-_ROWS_AT_ONCE = 50_000  # as a partition of a run has them
+_ROWS_AT_ONCE, _PARTS_AT_ONCE = PARTITION_ROWS, LocalExecutor().workers  # as a run has them
 
 
 def match_all(records: pl.DataFrame) -> Matches:
     """The records of a first load, of which none is known."""
-    blocks = block(Keys.concat(match_keys(part) for part in records.iter_slices(_ROWS_AT_ONCE)))
+    with ThreadPoolExecutor(_PARTS_AT_ONCE) as pool:
+        blocks = block(Keys.concat(pool.map(match_keys, records.iter_slices(_ROWS_AT_ONCE))))
     compared = pl.DataFrame({"record": blocks.names_needed()})
     return match(blocks, records.select("record", "name").join(compared, on="record", how="semi"))
 

@@ -60,9 +60,16 @@ def create(connection: sa.Connection, staging: Staging) -> None:
         table.create(connection, checkfirst=False)
 
 
+def ensure(connection: sa.Connection, staging: Staging) -> None:
+    """Create the tables where the run has none so far."""
+    if not exists(connection, staging):
+        create(connection, staging)
+
+
 def drop(connection: sa.Connection, staging: Staging) -> None:
-    for table in staging.tables:
-        connection.execute(sa.schema.DropTable(table, if_exists=True))
+    if exists(connection, staging):
+        for table in staging.tables:
+            connection.execute(sa.schema.DropTable(table, if_exists=True))
 
 
 def exists(connection: sa.Connection, staging: Staging) -> bool:
@@ -325,6 +332,9 @@ def _same(staging: Staging, table: sa.Table, known: sa.Table = source_records) -
 
 def has_work(main: Database, staging: Staging) -> bool:
     """Whether anything was staged or marked."""
+    with main.connect() as connection:
+        if not exists(connection, staging):
+            return False
     for table in (staging.records, staging.rejects, staging.marks):
         if _scalar(main, sa.select(sa.func.count()).select_from(sa.select(table).limit(1).subquery("one"))):
             return True

@@ -44,6 +44,11 @@ class Job:
     since: str | None = None  # it reads what changed since then; None: everything
     reconciles: bool = True  # it finds the rows that were deleted
 
+    @property
+    def stages_late(self) -> bool:
+        """Whether the run has no staging tables before there is something to stage: often there is not."""
+        return self.since is not None and not self.reconciles
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -121,6 +126,8 @@ def run_partition(
 
 def staged_keys(job: Job, main: Database, partition: Partition) -> Keys:
     """The keys of the new records that a finished partition staged, made again."""
+    if job.stages_late and not staging.has_work(main, Staging(job.run_id, job.system)):
+        return Keys.concat([])
     first = job.first_contact_id + partition.offset
     staged = staging.staged(main, Staging(job.run_id, job.system), first, first + partition.rows)
     return match_keys(staged.with_columns(record=pl.col("contact_id") - job.first_contact_id))
@@ -342,8 +349,13 @@ def _stage(
     counts: dict[str, int],
 ) -> bool:
     """Load what a partition came to, with its receipt; False, and nothing, where it has a receipt already."""
-    loads = [*loads, (Staging(job.run_id, job.system).marks, mark_rows(rows))]
-    with main.begin([load for load in loads if load[1].height]) as connection:
+    tables = Staging(job.run_id, job.system)
+    loads = [load for load in (*loads, (tables.marks, mark_rows(rows))) if load[1].height]
+    if loads and job.stages_late:
+        with main.begin() as connection:
+            job.lease.check(connection)
+            staging.ensure(connection, tables)
+    with main.begin(loads) as connection:
         if not runs.sign_receipt(connection, job.run_id, partition.number, counts):
             connection.rollback()
             return False

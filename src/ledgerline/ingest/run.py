@@ -11,37 +11,33 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 
-from ledgerline.contacts.clean import rules_fingerprint
 from ledgerline.contacts.keys import Keys
-from ledgerline.databases import edits, going, plans, runs, settling, staging, writing
+from ledgerline.databases import edits, plans, runs, settling, staging, writing
 from ledgerline.databases.database import Database
-from ledgerline.databases.retry import patiently
 from ledgerline.databases.runs import Lease, Run
 from ledgerline.databases.schema import Staging
 from ledgerline.errors import (
     AccountImbalance,
-    Cancelled,
     DatabaseError,
-    LeaseLost,
-    LedgerlineError,
-    WithdrawalBreaker,
 )
+from ledgerline.ingest.breaker import check_breaker
 from ledgerline.ingest.executors import Executor
 from ledgerline.ingest.executors.local import LocalExecutor
 from ledgerline.ingest.golden import make_golden
 from ledgerline.ingest.joining import join_records
 from ledgerline.ingest.memory import return_freed_memory
+from ledgerline.ingest.opening import again, got, leased, noted, open_run, take_up
 from ledgerline.ingest.partitions import Job, KnownRows, mark_gone, staged_keys
 from ledgerline.ingest.progress import Cancel, Progress, Watcher
-from ledgerline.ingest.scope import Wanted, is_still_wanted, scope
+from ledgerline.ingest.scope import Wanted
 from ledgerline.sources import Key, Partition, Source
 
 __all__ = ["PARTITION_ROWS", "SAMPLES_KEPT", "Cancel", "Options", "Watcher", "account", "ingest", "plan"]
@@ -49,7 +45,6 @@ __all__ = ["PARTITION_ROWS", "SAMPLES_KEPT", "Cancel", "Options", "Watcher", "ac
 PARTITION_ROWS = 40_000
 SAMPLES_KEPT = 20
 
-T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
@@ -68,21 +63,21 @@ def ingest(main: Database, source: Source, options: Options, watcher: Watcher, c
     Raises RunInProgress when another process is at it, SourcePaused after an undo, Cancelled when asked
     to stop, and whatever made the run fail, after noting it in the run's row.
     """
-    with _leased(main, source.system) as lease:
+    with leased(main, source.system) as lease:
         if options.resume:
             settling.resume(main, source.system, lease)
         settling.check_not_paused(main, source.system)
-        run = _take_up(main, source, lease, options)
-        run = run or _open(main, source, lease, options, cancel, "ingest")
+        run = take_up(main, source, lease, options.region, options.wanted)
+        run = run or open_run(main, source, lease, options.region, options.wanted, cancel, "ingest")
         job = _job(run, source, options, lease)
         progress = Progress(main, run.id, watcher, cancel)
-        with _noted(main, job, resumable=True), progress.beating():
+        with noted(main, job, resumable=True), progress.beating():
             if _prepare(job, main, source, _as_begun(options, run), progress, cancel):
                 counts = _merge_and_write(job, main, progress, cancel)
             else:
                 counts = _finish(job, main)
             progress.report("done", 1, 1, counts["fetched"])
-        return _got(main, run.id)
+        return got(main, run.id)
 
 
 def plan(
@@ -99,18 +94,18 @@ def plan(
 
     Raises what `ingest` raises. What a run left that was stopped stays for the next `ingest` to go on with.
     """
-    with _leased(main, source.system) as lease:
+    with leased(main, source.system) as lease:
         settling.check_not_paused(main, source.system)
-        run = _open(main, source, lease, options, cancel, "plan")
+        run = open_run(main, source, lease, options.region, options.wanted, cancel, "plan")
         job = _job(run, source, options, lease)
         progress = Progress(main, run.id, watcher, cancel)
-        with _noted(main, job, resumable=False), progress.beating():
+        with noted(main, job, resumable=False), progress.beating():
             if _prepare(job, main, source, options, progress, cancel):
                 progress.report("merge", 0, 1, 0)
                 make_golden(job, main)
                 cancel.check()
             told = _foresee(job, main, samples)
-            planned = _got(main, run.id)
+            planned = got(main, run.id)
             progress.report("done", 1, 1, planned.counts["fetched"])
         return planned, told
 
@@ -134,12 +129,6 @@ def _job(run: Run, source: Source, options: Options, lease: Lease) -> Job:
     )
 
 
-def _got(main: Database, run_id: int) -> Run:
-    run = runs.get(main, run_id)
-    assert run is not None
-    return run
-
-
 def _prepare(
     job: Job, main: Database, source: Source, options: Options, progress: Progress, cancel: Cancel
 ) -> bool:
@@ -147,148 +136,20 @@ def _prepare(
     return_freed_memory()
     progress.report("plan", 0, 0, 0)
     partitions = _planned(job, main, source, options, cancel)
-    if not partitions and not _always_stages(job.since, reconciles=job.reconciles):
+    if not partitions and job.stages_late:
         return False
     known = KnownRows(job, main, integer_keys=source.integer_keys)
     keys = _stage_all(job, main, source, known, partitions, options, progress, cancel)
-    _again(main, cancel, lambda: mark_gone(job, source, main, known))
-    _check_breaker(job, main, options.wanted)
+    again(main, cancel, lambda: mark_gone(job, source, main, known))
     if _has_nothing_to_write(job, main):
         return False
+    check_breaker(job, main, options.wanted)
     _prepare_joins(job, main)
     cancel.check()
     progress.report("match", 0, 1, 0)
     join_records(job, main, keys)
     cancel.check()
     return True
-
-
-# -- opening and closing --------------------------------------------------------------------------------
-
-
-@contextmanager
-def _leased(main: Database, system: str) -> Iterator[Lease]:
-    lease = runs.acquire(main, system, runs.this_process(), is_dead=runs.HolderWatch(main))
-    try:
-        _give_up_plans(main, system, lease)
-        yield lease
-    finally:
-        runs.release(main, lease)
-
-
-def _give_up_plans(main: Database, system: str, lease: Lease) -> None:
-    """A plan whose process died is of no use to anybody."""
-    for left in runs.unfinished(main, system, "plan"):
-        with main.begin() as connection:
-            lease.check(connection)
-            staging.drop(connection, Staging(left.id, system))
-            runs.finish(
-                connection, left.id, "failed", error_code="interrupted", error_detail="It was stopped."
-            )
-
-
-def _take_up(main: Database, source: Source, lease: Lease, options: Options) -> Run | None:
-    """The run that a dead process left, or that was stopped; what cannot be gone on with is given up."""
-    left = next(iter(runs.unfinished(main, source.system, "ingest")), None)
-    if left is None:
-        return None
-    going.forget_request(main, left.id)
-    with main.begin() as connection:
-        lease.check(connection)
-        runs.adopt(connection, lease, left.id)
-        rules = rules_fingerprint(options.region)
-        if is_still_wanted(left, source, rules, options.wanted):
-            accepts = left.accept_withdrawals or options.wanted.accept_withdrawals
-            runs.go_on(connection, left.id, accept_withdrawals=accepts)
-            return replace(left, accept_withdrawals=accepts)
-        staging.drop(connection, Staging(left.id, source.system))
-        runs.finish(
-            connection,
-            left.id,
-            "failed",
-            resumable=False,
-            error_code="rules_changed" if left.rules != rules else "replaced",
-            error_detail="What it was to do changed before it could be resumed; a new run replaces it.",
-        )
-    return None
-
-
-def _open(main: Database, source: Source, lease: Lease, options: Options, cancel: Cancel, kind: str) -> Run:
-    system, rules = source.system, rules_fingerprint(options.region)
-    state = runs.source_state(main, system)
-    known = None if state is None or state.rules != rules else state
-    latest, wanted = runs.latest_of(main, system), options.wanted
-    read = _again(main, cancel, lambda: scope(source, known, latest, wanted, runs.utc_now()))
-    with main.begin() as connection:
-        highest = writing.highest_contact_id(connection)
-        run_id = runs.create(
-            connection,
-            lease,
-            {
-                "kind": kind,
-                "source_system": system,
-                "status": "running",
-                "first_load": writing.is_empty(connection),
-                "rules": rules,
-                "layout": source.layout,
-                "since": read.reading.since,
-                "reconciles": read.reconciles,
-                "accept_withdrawals": wanted.accept_withdrawals,
-                "watermark": read.reading.watermark,
-                "advice": "\n".join(read.reading.advice) or None,
-                "first_contact_id": highest + 1,
-                "started_at": runs.utc_now(),
-            },
-        )
-        if _always_stages(read.reading.since, reconciles=read.reconciles):
-            staging.create(connection, Staging(run_id, system))
-    return _got(main, run_id)
-
-
-def _always_stages(since: str | None, *, reconciles: bool) -> bool:
-    """Whether a run needs its staging tables even where no row was changed."""
-    return since is None or reconciles
-
-
-@contextmanager
-def _noted(main: Database, job: Job, *, resumable: bool) -> Iterator[None]:
-    """Write into the run's row how it ended, if not well.
-
-    What was cancelled, or may succeed when it is tried again, keeps what it staged and can be gone on with
-    if it is `resumable`. What nobody foresaw cannot: it would fail in the same way for ever.
-    """
-    try:
-        yield
-    except LeaseLost:
-        raise  # the run is another's by now
-    except Cancelled as error:
-        _stop(main, job, "cancelled", error, resumable=resumable)
-        raise
-    except LedgerlineError as error:
-        _stop(main, job, "failed", error, resumable=resumable and error.retryable)
-        raise
-    except Exception as error:
-        fault = LedgerlineError(f"{type(error).__name__}: this is a fault of Ledgerline.")
-        _stop(main, job, "failed", fault, resumable=False, code="internal_error")
-        raise
-
-
-def _stop(
-    main: Database, job: Job, status: str, error: LedgerlineError, *, resumable: bool, code: str | None = None
-) -> None:
-    with suppress(DatabaseError), main.begin() as connection:  # what is raised next is why it cannot be noted
-        job.lease.check(connection)
-        stopped = runs.stop(
-            connection,
-            job.run_id,
-            status,
-            resumable=resumable,
-            error_code=code or error.code,
-            error_detail=error.public_detail,
-            error_hint=error.hint,
-        )
-        if stopped and not resumable:
-            staging.drop(connection, Staging(job.run_id, job.system))
 
 
 # -- partitions ----------------------------------------------------------------------------------------
@@ -299,10 +160,10 @@ def _planned(
 ) -> list[tuple[Partition, bool]]:
     """All partitions of the run, each with whether it is done; planned now unless a dead run did."""
     if not (rows := runs.partitions(main, job.run_id)):
-        planned = _again(main, cancel, lambda: list(source.partitions(options.partition_rows, job.since)))
+        planned = again(main, cancel, lambda: list(source.partitions(options.partition_rows, job.since)))
         with main.begin() as connection:
             job.lease.check(connection)
-            if planned and not _always_stages(job.since, reconciles=job.reconciles):
+            if len(planned) > 1 and job.stages_late:
                 staging.create(connection, Staging(job.run_id, job.system))
             runs.plan_partitions(connection, job.run_id, map(_partition_row, planned))
         return [(partition, False) for partition in planned]
@@ -361,11 +222,6 @@ def _stage_all(
     return keys
 
 
-def _again(main: Database, cancel: Cancel, work: Callable[[], T]) -> T:
-    """The result of work that may be done twice, in spite of faults that pass by themselves."""
-    return patiently(work, main.limits.retries, main.limits.retry_delay_ms, sleep=cancel.pause)
-
-
 def _prepare_joins(job: Job, main: Database) -> None:
     """What is staged by now is joined many times: let the planner know how much it is."""
     tables = Staging(job.run_id, job.system)
@@ -406,28 +262,6 @@ def _write_while_merging(job: Job, main: Database, progress: Progress, cancel: C
         counts = _write(job, main, None, merged)
     assert counts is not None
     return counts
-
-
-_TOO_FEW_TO_TELL = 10  # in a table of a few rows a share says nothing
-
-
-def _check_breaker(job: Job, main: Database, wanted: Wanted) -> None:
-    """Raises WithdrawalBreaker when so many records would end that the source is likelier to be at fault."""
-    if job.first_load or wanted.accept_withdrawals:
-        return
-    tables = Staging(job.run_id, job.system)
-    ended = staging.ended(main, tables)
-    if ended < _TOO_FEW_TO_TELL:
-        return
-    enough = int(ended / wanted.withdrawal_breaker) + 1 if wanted.withdrawal_breaker else None
-    live = staging.live_records(main, job.system, enough)
-    if ended > wanted.withdrawal_breaker * live:
-        raise WithdrawalBreaker(
-            f"{ended:,} of {live:,} live records are no longer active in the source, or no longer there: more"
-            f" than the {wanted.withdrawal_breaker:.0%} that WITHDRAWAL_BREAKER allows. Nothing was written.",
-            hint="See whether the source is whole, and INVOICE_TABLE and INVOICE_ACTIVE are right. If so:"
-            " ledgerline ingest --accept-withdrawals",
-        )
 
 
 def _has_nothing_to_write(job: Job, main: Database) -> bool:
