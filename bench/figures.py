@@ -67,6 +67,7 @@ FIGURES: Final = (
     Figure("health", "health", "/health", "× a bare route", 0.7, 0.9, higher=True),
     Figure("health_database", "health", "/health/database", "× a bare route", 0.5, 0.8, higher=True),
     Figure("page", "queries", "A page of 100 rows over HTTP", "× Datasette", 3, 5, higher=True),
+    Figure("table_page", "queries", "  the same, and a page of its table", "× Datasette", higher=True),
     Figure("ndjson", "queries", "100,000 rows as NDJSON over HTTP", "× Datasette", 2, 3.5, higher=True),
     Figure("busy", "busy", "/health, p99 under load", "× idle p99", 10, 3),
     Figure("stream", "stream", "Memory of 5 million rows over HTTP", "MB", 80, 40, digits=0),

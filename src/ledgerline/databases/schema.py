@@ -36,6 +36,7 @@ Keys are compared as binary text: an index on them is half the size and twice as
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -595,6 +596,7 @@ alert_deliveries = sa.Table(
 )
 
 
+@cache
 def secret_tables() -> frozenset[str]:
     """Tables that no query may read: they tell of keys, and of what others asked."""
     tables = [*metadata.tables.values(), *activity.tables.values()]

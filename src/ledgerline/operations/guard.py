@@ -118,7 +118,8 @@ def _check(
     )
 
 
-def access(dialect: Dialect, secret_tables: Collection[str]) -> Access:
+@lru_cache
+def access(dialect: Dialect, secret_tables: frozenset[str]) -> Access:
     """The same rules for a server that asks about each table and function itself."""
     rules = _RULES[dialect]
     return Access(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 import time
@@ -76,12 +77,11 @@ async def stopped_on_hangup(receive: Receive, stop: Callable[[], None]) -> Async
             await to_thread.run_sync(stop, limiter=CapacityLimiter(1))
             await anyio.sleep(_AGAIN_SECONDS)
 
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(watch)
-        try:
-            yield
-        finally:
-            tasks.cancel_scope.cancel()
+    watching = asyncio.ensure_future(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
 
 
 class Begun:
@@ -172,21 +172,12 @@ async def started(
             queries.cancel(query_id)
 
     start = Start(lambda: run(query_id), form, stop)
-    failure: Exception | None = None
-    begun: Begun | None = None
     try:
         async with stopped_on_hangup(request.receive, stop):
-            try:
-                begun = await threads.run(start)
-            except Exception as error:  # noqa: BLE001  raised below: a task group would wrap it
-                failure = error
-    except BaseException:
+            return await threads.run(start)
+    except asyncio.CancelledError:
         start.give_up()
         raise
-    if failure is not None:
-        raise failure
-    assert begun is not None
-    return begun
 
 
 def answer(begun: Begun, threads: QueryThreads, ended: Callable[[Result], None]) -> Response:
