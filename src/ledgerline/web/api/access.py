@@ -26,6 +26,12 @@ async def token(
     return header or (bearer.credentials if bearer else None)
 
 
+def token_of(request: Request) -> str | None:
+    """The same without FastAPI's part, for answers that are asked for all the time."""
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    return request.headers.get("x-api-key") or (credentials if scheme.lower() == "bearer" else None) or None
+
+
 def require(scope: Scope) -> Callable[..., Awaitable[Key]]:
     """A dependency: the key of the request, which has this scope.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
@@ -15,7 +15,7 @@ from ledgerline.databases.runs import utc_now
 from ledgerline.operations.keys import Scope
 from ledgerline.operations.probe import Look, Probe, State, Status
 from ledgerline.url import DatabaseUrl
-from ledgerline.web.api.access import is_open_here, require, token
+from ledgerline.web.api.access import is_open_here, require, token_of
 from ledgerline.web.api.problems import PROTECTED, RETRY_AFTER, documented, example
 from ledgerline.web.api.services import LastProven, Watched
 from ledgerline.web.api.shapes import Document, Moment
@@ -121,6 +121,7 @@ _FRESH = {
 
 @router.get(
     "/health",
+    response_model=Health,
     summary="Whether the service lives, and the last known state of both databases",
     responses={
         200: example(
@@ -137,11 +138,11 @@ _FRESH = {
         **documented(),
     },
 )
-async def health(request: Request, watched: Watched) -> Health:
+async def health(request: Request, watched: Watched) -> Response:
     main, invoice = (_status(probe.state) for probe in watched.both())
     statuses = {main, invoice}
     overall: Literal["ok", "degraded", "error"] = "ok" if statuses == {Status.UP} else "degraded"
-    return Health(
+    document = Health(
         status="error" if main is Status.DOWN else overall,
         timestamp=utc_now(),
         uptime=round(time.monotonic() - request.app.state.began, 3),
@@ -149,13 +150,14 @@ async def health(request: Request, watched: Watched) -> Health:
         main_database=main,
         invoice_database=invoice,
     )
+    return document.answer()
 
 
 @router.get(
     "/health/database",
+    response_model=DatabasesHealth,
     summary="How both databases are, as the background probes saw them last",
-    openapi_extra={"security": [{}]},  # a key is welcome, and not needed
-    response_model_exclude_none=True,
+    openapi_extra={"security": [{}, {"key": []}, {"bearer": []}]},  # a key is welcome, and not needed
     responses={
         200: example("Both answer.", _HEALTH),
         **documented(),
@@ -172,15 +174,16 @@ async def health_of_databases(
     proven: LastProven,
     sent: Annotated[str | None, Depends(token)],
 ) -> DatabasesHealth:
+async def health_of_databases(request: Request, watched: Watched) -> Response:
     app: App = request.app.state.ledgerline
-    shows = is_open_here(app.settings) or app.keys.remembered(sent) is not None
+    shows = is_open_here(app.settings) or app.keys.remembered(token_of(request)) is not None
     main, invoice = (_health(probe, app, shows=shows) for probe in watched.both())
     if shows and proven is not None:
         main.last_proven_restore = proven.proven_at
+    document = DatabasesHealth(timestamp=utc_now(), main_database=main, invoice_database=invoice)
     if Status.DOWN in (main.status, invoice.status):
-        response.status_code = 503
-        response.headers["Retry-After"] = str(RETRY_AFTER)
-    return DatabasesHealth(timestamp=utc_now(), main_database=main, invoice_database=invoice)
+        return document.answer(503, {"Retry-After": str(RETRY_AFTER)})
+    return document.answer()
 
 
 @router.get(
