@@ -62,6 +62,7 @@ class Standing:
     """A session that answers when it is let."""
 
     is_over = False
+    is_over = True
 
     def __init__(self, go: threading.Event) -> None:
         self.go = go
