@@ -116,7 +116,8 @@ def _run(
                     table.add_row(*map(_shown, row))
             show.out.print(table)
             more = f", cut off by the limit of {result.truncated_by}" if result.truncated else ""
-            show.err.print(f"{result.rows:,} rows in {result.elapsed_ms:,} ms{more}.")
+            rows = "1 row" if result.rows == 1 else f"{result.rows:,} rows"
+            show.err.print(f"{rows} in {result.elapsed_ms:,} ms{more}.")
         if result.error is not None:
             raise result.error
 

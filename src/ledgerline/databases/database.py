@@ -129,6 +129,8 @@ class Database:
         with self.connect() as connection:
             inspector = sa.inspect(connection)
             key = inspector.get_pk_constraint(name, schema=schema)["constrained_columns"]
+            if not key and self.url.engine is Engine.SQLSERVER:
+                key = _declared_key(connection, name, schema)
             found = [
                 (tuple(column or "" for column in index["column_names"]), bool(index["unique"]))
                 for index in inspector.get_indexes(name, schema=schema)
@@ -180,6 +182,21 @@ class Database:
             ):
                 raise explained(self.server, error, self.url) from error
             raise
+
+
+def _declared_key(connection: sa.Connection, name: str, schema: str | None) -> list[str]:
+    """The columns of a primary key by the standard's catalogue.
+
+    Of the servers that speak T-SQL not every one fills SQL Server's own.
+    """
+    query = sa.text(
+        "SELECT k.COLUMN_NAME FROM INFORMATION_SCHEMA.TABLE_CONSTRAINTS c"
+        " JOIN INFORMATION_SCHEMA.KEY_COLUMN_USAGE k ON k.CONSTRAINT_NAME = c.CONSTRAINT_NAME"
+        " AND k.TABLE_SCHEMA = c.TABLE_SCHEMA AND k.TABLE_NAME = c.TABLE_NAME"
+        " WHERE c.CONSTRAINT_TYPE = 'PRIMARY KEY' AND c.TABLE_NAME = :name"
+        " AND c.TABLE_SCHEMA = COALESCE(:schema, SCHEMA_NAME()) ORDER BY k.ORDINAL_POSITION"
+    )
+    return list(connection.execute(query, {"name": name, "schema": schema}).scalars())
 
 
 _DTYPES: tuple[tuple[type[sa.types.TypeEngine[Any]], type[pl.DataType]], ...] = (

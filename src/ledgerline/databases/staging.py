@@ -80,7 +80,14 @@ def exists(connection: sa.Connection, staging: Staging) -> bool:
 def index(connection: sa.Connection, staging: Staging) -> None:
     """Indexes by record, for the joins with what is known (of which a first load has nothing)."""
     for table in (staging.records, staging.marks, staging.links):
-        sa.Index(f"ix_{table.name}", table.c.record_key).create(connection, checkfirst=True)
+        _index(connection, table.c.record_key)
+
+
+def _index(connection: sa.Connection, column: sa.Column[Any]) -> None:
+    """One that an earlier attempt of this run made is made anew."""
+    index = sa.Index(f"ix_{column.table.name}", column)
+    connection.execute(sa.schema.DropIndex(index, if_exists=True))
+    index.create(connection)
 
 
 def clear(connection: sa.Connection, tables: Iterable[sa.Table]) -> None:
@@ -404,7 +411,7 @@ def gather_members(connection: sa.Connection, staging: Staging, *, first_load: b
         )
         for chosen in (linked, unlinked):
             connection.execute(staging.members.insert().from_select(names, chosen))
-    sa.Index(f"ix_{staging.members.name}", staging.members.c.contact_id).create(connection, checkfirst=True)
+    _index(connection, staging.members.c.contact_id)
 
 
 def members(main: Database, staging: Staging, lower: int, upper: int) -> pl.DataFrame:

@@ -21,7 +21,7 @@ from typing import Final
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines import Limits, server_for
 from ledgerline.databases.migrate import newest_revision, revision
-from ledgerline.errors import DatabaseError, LedgerlineError
+from ledgerline.errors import DatabaseError, LedgerlineError, TransientFault
 from ledgerline.operations import doctor_network as network
 from ledgerline.operations.doctor_faults import Fault, Layer, connecting_fault, fault_of
 from ledgerline.operations.doctor_findings import Check, Diagnosis
@@ -35,7 +35,8 @@ _log = logging.getLogger(__name__)
 
 LONGEST_SECONDS: Final = 13.0
 _CONNECT_SECONDS: Final = 4
-_STATEMENT_MS: Final = 2_000
+_STATEMENT_MS: Final = 5_000  # a busy server may take seconds to describe a table
+_GLANCE_MS: Final = 2_000
 _ROUND_TRIPS: Final = 5
 _UNDER_ALL_SERVERS: Final = (Layer.TLS, Layer.LOGIN, Layer.DATABASE)
 
@@ -84,6 +85,8 @@ class _Examination:
     def _look(self, layer: Layer, look: Callable[[], Iterator[Check]]) -> None:
         try:
             self.checks += look()
+        except TransientFault as error:  # the connection is there, so no firewall is in its way
+            self.checks.append(self._failed(layer, Fault.TRANSIENT_FAULT, self._told(error), error.hint))
         except LedgerlineError as error:
             self.checks.append(self._failed(layer, fault_of(error), self._told(error), error.hint))
 
@@ -239,7 +242,8 @@ class _Examination:
         """Encryption, login and database: the driver does them in one, and says where it failed."""
         # An embedded one too is only read: opened for writing, it would be changed to another journal.
         embedded = self.url.engine is Engine.SQLITE
-        self._database = quick_database(self.url, read_only=embedded or not self.is_main)
+        read_only = embedded or not self.is_main
+        self._database = quick_database(self.url, read_only=read_only, statement_ms=_STATEMENT_MS)
         try:
             network.within(2 * _CONNECT_SECONDS, self._measure)
         except LedgerlineError as error:
@@ -342,8 +346,8 @@ class _Examination:
         yield Check(Layer.SPEED, True, f"A round trip takes {self.latency_ms:g} ms.")
 
 
-def quick_database(url: DatabaseUrl, *, read_only: bool) -> Database:
+def quick_database(url: DatabaseUrl, *, read_only: bool, statement_ms: int = _GLANCE_MS) -> Database:
     """A database beside the application's own, with limits for a glance at it."""
     seconds = min(url.connect_timeout or _CONNECT_SECONDS, _CONNECT_SECONDS)
-    limits = Limits(connections=1, acquire_ms=_STATEMENT_MS, statement_ms=_STATEMENT_MS)
+    limits = Limits(connections=1, acquire_ms=_GLANCE_MS, statement_ms=statement_ms)
     return Database(replace(url, connect_timeout=seconds), limits, read_only=read_only)

@@ -191,6 +191,24 @@ _REMEDIES: Final[Mapping[Fault, Mapping[Engine | None, _Steps]]] = {
             "A table that the login may not see looks missing too: GRANT SELECT on it.",
         ),
     },
+    Fault.TRANSIENT_FAULT: {
+        Engine.SQLSERVER: (
+            "Try again: the server may have been busy for a moment.",
+            (
+                "See who keeps others waiting: SELECT session_id, blocking_session_id, wait_type FROM"
+                " sys.dm_exec_requests WHERE blocking_session_id <> 0"
+            ),
+            "With READ_COMMITTED_SNAPSHOT ON, who reads does not wait for who writes.",
+        ),
+        Engine.POSTGRESQL: (
+            "Try again: the server may have been busy for a moment.",
+            (
+                "See who keeps others waiting: SELECT pid, pg_blocking_pids(pid), query FROM pg_stat_activity"
+                " WHERE wait_event_type = 'Lock'"
+            ),
+        ),
+        None: ("Try again: the server may have been busy for a moment, or somebody holds a lock.",),
+    },
     Fault.MIGRATION_NEEDED: {None: ("Run: ledgerline migrate",)},
 }
 _WINDOWS: Final[_Steps] = (

@@ -275,6 +275,7 @@ def _copy(driver: mssql_python.Connection, landing: sa.Table, frame: pl.DataFram
                 landing.name,
                 _plain(frame),
                 timeout=patience,
+                table_lock=True,  # nobody else knows the table, and less is logged so
                 column_mappings=frame.columns,
                 keep_nulls=True,
             )
