@@ -91,6 +91,15 @@ def ids(*values: int) -> pl.DataFrame:
     return pl.DataFrame({"id": list(values)}, schema={"id": pl.Int64})
 
 
+def test_a_statement_does_not_wait_for_the_rows_of_another(place: Place) -> None:
+    table = place.table()
+    place.load((table, ids(1, 2, 3)))
+    with place.opened(read_only=True) as database, database.connect() as connection:
+        rows = connection.execute(sa.select(table.c.id).order_by(table.c.id))
+        found = [(row.id, connection.execute(sa.select(sa.func.count(table.c.id))).scalar()) for row in rows]
+    assert found == [(1, 3), (2, 3), (3, 3)]
+
+
 # -- describing ----------------------------------------------------------------------------------------
 
 

@@ -116,8 +116,8 @@ def _run(
                     table.add_row(*map(_shown, row))
             show.out.print(table)
             more = f", cut off by the limit of {result.truncated_by}" if result.truncated else ""
-            rows = "1 row" if result.rows == 1 else f"{result.rows:,} rows"
-            show.err.print(f"{rows} in {result.elapsed_ms:,} ms{more}.")
+            counted = "1 row" if result.rows == 1 else f"{result.rows:,} rows"
+            show.err.print(f"{counted} in {result.elapsed_ms:,} ms{more}.")
         if result.error is not None:
             raise result.error
 

@@ -146,9 +146,11 @@ def _move_points(
 ) -> None:
     """Among the further values what the sources think best comes first, and the contact's own value never."""
     mine = (contact_points.c.contact_id == current["id"]) & (contact_points.c.kind == _KINDS[field])
-    known = connection.execute(
-        sa.select(contact_points.c.value).where(mine).order_by(contact_points.c.position)
-    ).scalars()
+    known = (
+        connection.execute(sa.select(contact_points.c.value).where(mine).order_by(contact_points.c.position))
+        .scalars()
+        .all()
+    )
     source = source_value(connection, current, field)
     listed = [text for text in dict.fromkeys([source, *known]) if text is not None and text != value]
     connection.execute(contact_points.delete().where(mine))

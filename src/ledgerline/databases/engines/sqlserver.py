@@ -26,7 +26,7 @@ from sqlalchemy.sql.sqltypes import _Binary
 
 from ledgerline.databases.engines import ChangeKind, Limits, Load, texts, time_kind, without_secondary_indexes
 from ledgerline.databases.engines.sqlserver_errors import explain
-from ledgerline.databases.engines.sqlserver_nulls import write_nulls
+from ledgerline.databases.engines.sqlserver_statements import prepare
 from ledgerline.errors import ConnectionStringError, DriverMissing, LedgerlineError
 from ledgerline.url import DatabaseUrl, Encrypt, Engine
 
@@ -346,7 +346,7 @@ class SQLServer:
             pool_pre_ping=True,
             **({"isolation_level": level} if level else {}),
         )
-        write_nulls(engine)
+        prepare(engine)
         engine.dialect.get_default_isolation_level = _default_isolation_level  # type: ignore[assignment]
         return engine
 

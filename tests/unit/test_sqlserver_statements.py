@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from ledgerline.databases.engines.sqlserver_nulls import with_nulls
+from ledgerline.databases.engines.sqlserver_statements import with_nulls
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
-"""NULLs are written into statements for SQL Server, not bound.
+"""What SQL Server's driver needs of statements, whoever writes them.
 
-Of a value that is None its driver does not know the type, and asks the server: a round trip more, which the
-server refuses for some statements. Under XACT_ABORT such an error ends the transaction, without a word: what
-was done before is gone, and what follows is a transaction of its own.
+NULLs are written into them, not bound. Of a value that is None the driver does not know the type, and asks
+the server: a round trip more, which the server refuses for some statements. Under XACT_ABORT such an error
+ends the transaction, without a word: what was done before is gone, what follows is a transaction of its own.
+
+Results are fetched at once, as other drivers do. A connection has one result at a time, and refuses the next
+statement while rows of the last one are still to come.
 """
 
 from __future__ import annotations
@@ -12,15 +15,32 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
 
 _PLACE: Final = re.compile(r"%%|%\(([^)]+)\)s")
 
 Row = Mapping[str, Any]
 
 
-def write_nulls(engine: sa.Engine) -> None:
-    """Have all statements of this engine written so."""
+def prepare(engine: sa.Engine) -> None:
+    """Have all statements of this engine treated so; a result that is to be streamed still is."""
     sa.event.listen(engine, "before_cursor_execute", _write_nulls, retval=True)
+    sa.event.listen(engine, "after_cursor_execute", _fetch_at_once)
+
+
+def _fetch_at_once(
+    connection: sa.Connection,  # noqa: ARG001
+    cursor: Any,
+    statement: str,  # noqa: ARG001
+    parameters: Any,  # noqa: ARG001
+    context: Any,
+    executemany: bool,  # noqa: ARG001
+) -> None:
+    changes = context.isinsert or context.isupdate or context.isdelete  # SQLAlchemy reads these itself
+    if cursor.description and not changes and not context.execution_options.get("stream_results"):
+        context.cursor_fetch_strategy = FullyBufferedCursorFetchStrategy(
+            cursor, initial_buffer=cursor.fetchall()
+        )
 
 
 def _write_nulls(
