@@ -23,6 +23,38 @@ from ledgerline.url import DatabaseUrl
 _OF_PLANS: Final = frozenset({"StmtText", "EstimateRows", "TotalSubtreeCost", "Warnings"})
 
 
+# ODBC's codes. The driver's description tells the types of Python alone.
+_TYPES: Final[dict[int | None, str]] = {
+    -155: "datetimeoffset",
+    -154: "time",
+    -152: "xml",
+    -150: "sql_variant",
+    -11: "uniqueidentifier",
+    -10: "ntext",
+    -9: "nvarchar",
+    -8: "nchar",
+    -7: "bit",
+    -6: "tinyint",
+    -5: "bigint",
+    -4: "image",
+    -3: "varbinary",
+    -2: "binary",
+    -1: "text",
+    1: "char",
+    2: "numeric",
+    3: "decimal",
+    4: "int",
+    5: "smallint",
+    6: "float",
+    7: "real",
+    8: "float",
+    12: "varchar",
+    91: "date",
+    92: "time",
+    93: "datetime2",
+}
+
+
 class SQLServerSession:
     def __init__(self, connection: mssql_python.Connection) -> None:
         self._connection = connection
@@ -55,7 +87,12 @@ class SQLServerSession:
         return [columns[place] for place in self._places]
 
     def _columns(self) -> list[Column]:
-        return [Column(column[0], _type_name(column[1])) for column in self._cursor.description or ()]
+        described = self._cursor.description or ()
+        codes = getattr(self._cursor, "_column_sql_types", None) or [None] * len(described)
+        return [
+            Column(column[0], _TYPES.get(code) or _type_name(column[1]))
+            for column, code in zip(described, codes, strict=True)
+        ]
 
     def fetch(self, rows: int) -> list[tuple[Any, ...]]:
         found = self._cursor.fetchmany(rows)
