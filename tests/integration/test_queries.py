@@ -75,6 +75,8 @@ def test_a_name_that_nothing_has_is_no_text(it: Asked) -> None:
     for query in ("SELECT nosuch FROM t", "SELECT a FROM t WHERE nosuch = 'nosuch'"):
         with pytest.raises(ColumnMissing):
             it.rows(query)
+
+
 def test_columns_have_the_types_of_the_server(it: Asked) -> None:
     with it.queries.run("invoice", "SELECT a, b, c FROM t", key_name="k") as result:
         told = [column.type for column in result.columns]

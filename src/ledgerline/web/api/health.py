@@ -167,14 +167,7 @@ async def health(request: Request, watched: Watched) -> Response:
         },
     },
 )
-async def health_of_databases(
-    request: Request,
-    response: Response,
-    watched: Watched,
-    proven: LastProven,
-    sent: Annotated[str | None, Depends(token)],
-) -> DatabasesHealth:
-async def health_of_databases(request: Request, watched: Watched) -> Response:
+async def health_of_databases(request: Request, watched: Watched, proven: LastProven) -> Response:
     app: App = request.app.state.ledgerline
     shows = is_open_here(app.settings) or app.keys.remembered(token_of(request)) is not None
     main, invoice = (_health(probe, app, shows=shows) for probe in watched.both())
