@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from tests.house import Installation, contact
+from tests.sqlserver import is_babelfish
 
 from ledgerline.databases.database import Database
 from ledgerline.databases.migrate import migrate, newest_revision, revision
-from ledgerline.databases.schema import activity, metadata
+from ledgerline.databases.schema import activity, contacts, metadata
 from ledgerline.url import Engine
 
 _BESIDE = {"alembic_version", *activity.tables}  # not of `schema.metadata`
@@ -43,13 +44,21 @@ def described(main: Database) -> dict[str, Any]:
                 ],
                 "primary key": inspector.get_pk_constraint(name),
                 "foreign keys": sorted(inspector.get_foreign_keys(name), key=repr),
-                "unique": sorted(inspector.get_unique_constraints(name), key=repr),
-                "checks": sorted(inspector.get_check_constraints(name), key=repr),
+                "unique": sorted(_if_told(inspector.get_unique_constraints, name), key=repr),
+                "checks": sorted(_if_told(inspector.get_check_constraints, name), key=repr),
                 "indexes": sorted(inspector.get_indexes(name), key=repr),
             }
             for name in inspector.get_table_names()
             if name not in _BESIDE
         }
+
+
+def _if_told(ask: Callable[[str], list[Any]], name: str) -> list[Any]:
+    """SQLAlchemy does not ask SQL Server for these; what is unique is among the indexes there."""
+    try:
+        return ask(name)
+    except NotImplementedError:
+        return []
 
 
 def fresh(main: Database) -> dict[str, Any]:
@@ -61,6 +70,9 @@ def fresh(main: Database) -> dict[str, Any]:
 
 
 def differences(main: Database) -> list[Any]:
+    """Skips where the server describes types and indexes by other names than they were given."""
+    if main.url.engine is Engine.SQLSERVER and is_babelfish(main):
+        pytest.skip("Babelfish tells other names than those of SQL Server")
     options = {
         "compare_type": True,
         "compare_server_default": True,
@@ -81,9 +93,11 @@ def test_alembic_finds_nothing_to_migrate(migrated: Database) -> None:
 
 
 def test_alembic_would_find_a_difference(migrated: Database) -> None:
+    (index,) = (index for index in contacts.indexes if index.name == "ix_contacts_email")
+    add = "ADD" if migrated.url.engine is Engine.SQLSERVER else "ADD COLUMN"
     with migrated.begin() as connection:
-        connection.exec_driver_sql("DROP INDEX ix_contacts_email")
-        connection.exec_driver_sql("ALTER TABLE templates ADD COLUMN colour TEXT")
+        connection.execute(sa.schema.DropIndex(index))
+        connection.exec_driver_sql(f"ALTER TABLE templates {add} colour VARCHAR(9)")
     assert {difference[0] for difference in differences(migrated)} == {"add_index", "remove_column"}
 
 
