@@ -143,7 +143,7 @@ _KNOWN: Final = (
     _known(
         "220 232 235 241 242 244 245 248 295 296 1007 8114 8115 8134 9803 9807",
         r"conversion failed|error converting|arithmetic overflow|divide by zero|out-of-range value"
-        r"|invalid (character value|value) for",
+        r"|invalid (character value|value|input syntax) for",
         UnreadableValue,
         _UNREADABLE,
     ),
