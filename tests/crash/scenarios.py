@@ -9,7 +9,6 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ import psycopg
 from ledgerline.databases import runs
 from ledgerline.ingest.scope import Wanted
 from tests.crash.victim import ingest
+from tests.forking import PROCESSES
 from tests.house import Installation
 from tests.postgres import PostgresServer
 
@@ -27,10 +27,6 @@ KILLS = int(os.environ.get("LEDGERLINE_CRASH_KILLS", "10"))
 
 ROWS, PARTITION_ROWS, SEED = 600, 120, 5
 _FEWER = 5  # statements that a run may do without another time: its heartbeat goes by the clock
-
-# New processes are forked from one that has imported everything, and done nothing: to start takes no time.
-_PROCESSES = get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["tests.crash.victim"])
 
 Dump = dict[str, list[dict[str, Any]]]
 
@@ -95,7 +91,7 @@ def start_victim(house: Installation, halt: int | None = None, kill: int | None 
     """A process that runs the ingestion of the house, and halts or is killed before a step of that number."""
     signals = {signal.SIGSTOP: halt, signal.SIGKILL: kill}
     stop = next(((number, at) for number, at in signals.items() if at is not None), None)
-    process = _PROCESSES.Process(target=ingest, args=(house.environ, PARTITION_ROWS, stop))
+    process = PROCESSES.Process(target=ingest, args=(house.environ, PARTITION_ROWS, stop))
     process.start()
     return process
 
@@ -109,8 +105,8 @@ def ended(victim: BaseProcess) -> int:
 
 def steps_of_a_run(house: Installation) -> int:
     """How many steps a whole run takes, by doing it."""
-    told, told_to = _PROCESSES.Pipe(duplex=False)
-    victim = _PROCESSES.Process(target=ingest, args=(house.environ, PARTITION_ROWS, None, told_to))
+    told, told_to = PROCESSES.Pipe(duplex=False)
+    victim = PROCESSES.Process(target=ingest, args=(house.environ, PARTITION_ROWS, None, told_to))
     victim.start()
     assert ended(victim) == 0
     return int(told.recv())

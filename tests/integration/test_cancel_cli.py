@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.forking import run_ledgerline
 from tests.house import Installation, check_tables
 
 from ledgerline.databases import going, runs
@@ -61,15 +62,7 @@ def _worker(house: Installation, folder: Path) -> Iterator[subprocess.Popen[str]
 def _ledgerline(
     house: Installation, folder: Path, *arguments: str, code: int = 0
 ) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "ledgerline", *arguments],
-        cwd=folder,
-        env=_environ(house),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = run_ledgerline(folder, arguments, _environ(house))
     assert done.returncode == code, (done.stdout, done.stderr)
     assert "Traceback" not in done.stderr
     return done

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.forking import run_ledgerline
 from tests.postgres import free_port
 
 
@@ -25,15 +26,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ledgerline(
     folder: Path, *arguments: str, given: str = "", **environ: str
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "ledgerline", *arguments],
-        cwd=folder,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "COLUMNS": "200", **environ},
-        input=given,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    own = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "COLUMNS": "200"}
+    return run_ledgerline(folder, arguments, {**own, **environ}, given=given)
 
 
 COUNT = "SELECT count(*) AS n FROM customer_contacts"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ledgerline.databases import staging
 from ledgerline.databases.database import Database
-from ledgerline.databases.schema import Staging
 from ledgerline.errors import WithdrawalBreaker
 from ledgerline.ingest.partitions import Job
 from ledgerline.ingest.scope import Wanted
@@ -16,7 +15,7 @@ def check_breaker(job: Job, main: Database, wanted: Wanted) -> None:
     """Raises WithdrawalBreaker when so many records would end that the source is likelier to be at fault."""
     if job.first_load or wanted.accept_withdrawals:
         return
-    tables = Staging(job.run_id, job.system)
+    tables = job.tables
     ended = staging.ended(main, tables)
     if ended < _TOO_FEW_TO_TELL:
         return

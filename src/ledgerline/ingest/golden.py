@@ -49,7 +49,7 @@ def make_golden(job: Job, main: Database, *, fenced: bool = True) -> int:
 
     Returns the mark of the edits that were regarded (see `databases.edits`).
     """
-    tables = Staging(job.run_id, job.system)
+    tables = job.tables
     with main.begin() as connection:
         if fenced:
             job.lease.check(connection)

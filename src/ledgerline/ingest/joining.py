@@ -39,7 +39,7 @@ def join_records(job: Job, main: Database, keys: list[Keys]) -> Joined:
 
     keys  of all new records; the list is emptied as soon as they are not needed any more
     """
-    tables = Staging(job.run_id, job.system)
+    tables = job.tables
     with main.begin() as connection:
         job.lease.check(connection)
         staging.clear(connection, [tables.links, tables.suggestions, tables.touched])

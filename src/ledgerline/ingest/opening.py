@@ -142,7 +142,7 @@ def _stop(
             error_hint=error.hint,
         )
         if stopped and not resumable:
-            staging.drop(connection, Staging(job.run_id, job.system))
+            staging.drop(connection, job.tables)
 
 
 def got(main: Database, run_id: int) -> Run:

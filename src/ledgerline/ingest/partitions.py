@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import polars as pl
 import polars_hash  # noqa: F401  (gives expressions their `nchash`)
@@ -30,6 +31,9 @@ _NULL, _UNIT = "\x00", "\x1f"  # in the text that is hashed: a missing value, an
 _RAW_VALUES = ("name", "phone", "email", "designation", "company", "owner")
 
 
+_staging = lru_cache(maxsize=4)(Staging)  # to describe ten tables takes some milliseconds
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What every partition of a run has in common."""
@@ -43,6 +47,10 @@ class Job:
     lease: Lease
     since: str | None = None  # it reads what changed since then; None: everything
     reconciles: bool = True  # it finds the rows that were deleted
+
+    @property
+    def tables(self) -> Staging:
+        return _staging(self.run_id, self.system)
 
     @property
     def stages_late(self) -> bool:
@@ -126,10 +134,10 @@ def run_partition(
 
 def staged_keys(job: Job, main: Database, partition: Partition) -> Keys:
     """The keys of the new records that a finished partition staged, made again."""
-    if job.stages_late and not staging.has_work(main, Staging(job.run_id, job.system)):
+    if job.stages_late and not staging.has_work(main, job.tables):
         return Keys.concat([])
     first = job.first_contact_id + partition.offset
-    staged = staging.staged(main, Staging(job.run_id, job.system), first, first + partition.rows)
+    staged = staging.staged(main, job.tables, first, first + partition.rows)
     return match_keys(staged.with_columns(record=pl.col("contact_id") - job.first_contact_id))
 
 
@@ -317,7 +325,7 @@ def mark_gone(job: Job, source: Source, main: Database, known: KnownRows) -> Non
     """
     if job.first_load or not job.reconciles or (job.since is None and source.integer_keys):
         return
-    tables = Staging(job.run_id, job.system)
+    tables = job.tables
     here = source.keys().select(storable_column(pl.col("source_record_id")))
     seen = pl.concat([here, staging.seen_ids(main, tables)]).unique()
     everything = known.all()
@@ -349,7 +357,7 @@ def _stage(
     counts: dict[str, int],
 ) -> bool:
     """Load what a partition came to, with its receipt; False, and nothing, where it has a receipt already."""
-    tables = Staging(job.run_id, job.system)
+    tables = job.tables
     loads = [load for load in (*loads, (tables.marks, mark_rows(rows))) if load[1].height]
     if loads and job.stages_late:
         with main.begin() as connection:
@@ -364,7 +372,7 @@ def _stage(
 
 
 def _loads(job: Job, accepted: pl.DataFrame, refused: pl.DataFrame) -> list[Load]:
-    tables = Staging(job.run_id, job.system)
+    tables = job.tables
     return [
         (tables.records, record_rows(accepted, job)),
         (tables.points, point_rows(accepted)),

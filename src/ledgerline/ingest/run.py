@@ -23,7 +23,6 @@ from ledgerline.contacts.keys import Keys
 from ledgerline.databases import edits, plans, runs, settling, staging, writing
 from ledgerline.databases.database import Database
 from ledgerline.databases.runs import Lease, Run
-from ledgerline.databases.schema import Staging
 from ledgerline.errors import (
     AccountImbalance,
     DatabaseError,
@@ -164,7 +163,7 @@ def _planned(
         with main.begin() as connection:
             job.lease.check(connection)
             if len(planned) > 1 and job.stages_late:
-                staging.create(connection, Staging(job.run_id, job.system))
+                staging.create(connection, job.tables)
             runs.plan_partitions(connection, job.run_id, map(_partition_row, planned))
         return [(partition, False) for partition in planned]
     since = job.since
@@ -224,7 +223,7 @@ def _stage_all(
 
 def _prepare_joins(job: Job, main: Database) -> None:
     """What is staged by now is joined many times: let the planner know how much it is."""
-    tables = Staging(job.run_id, job.system)
+    tables = job.tables
     with main.begin() as connection:
         job.lease.check(connection)
         if not job.first_load:
@@ -266,7 +265,7 @@ def _write_while_merging(job: Job, main: Database, progress: Progress, cancel: C
 
 def _has_nothing_to_write(job: Job, main: Database) -> bool:
     """Whether every row that was read is as it was."""
-    return not job.first_load and not staging.has_work(main, Staging(job.run_id, job.system))
+    return not job.first_load and not staging.has_work(main, job.tables)
 
 
 def _write(
@@ -278,7 +277,7 @@ def _write(
             where somebody edited a contact since. None: there was no contact that could be edited
     merged  returns when the golden contacts are staged
     """
-    tables = Staging(job.run_id, job.system)
+    tables = job.tables
     first = job.first_contact_id
     with main.begin() as connection:
         job.lease.check(connection)
@@ -308,13 +307,13 @@ def _finish(job: Job, main: Database) -> dict[str, int]:
     with main.begin() as connection:
         job.lease.check(connection)
         counts = _end(job, connection, writing.NOTHING)
-        staging.drop(connection, Staging(job.run_id, job.system))
+        staging.drop(connection, job.tables)
     return counts
 
 
 def _foresee(job: Job, main: Database, samples: int | None) -> dict[str, plans.Section]:
     """End a plan: what a run would do, of which some is kept in the plan's row."""
-    tables = Staging(job.run_id, job.system)
+    tables = job.tables
     with main.begin() as connection:
         job.lease.check(connection)
         is_staged = staging.exists(connection, tables)
