@@ -88,6 +88,7 @@ def _index(connection: sa.Connection, column: sa.Column[Any]) -> None:
     index = sa.Index(f"ix_{column.table.name}", column)
     connection.execute(sa.schema.DropIndex(index, if_exists=True))
     index.create(connection)
+    column.table.indexes.discard(index)  # or a table of this description would be created with it
 
 
 def clear(connection: sa.Connection, tables: Iterable[sa.Table]) -> None:
