@@ -15,8 +15,8 @@ from tests.integration.test_api import invoice_database
 from tests.serving import KEY, Service
 
 # `make fuzz` sends many more, and goes through the bounds of every value.
-EXAMPLES = os.environ.get("LEDGERLINE_FUZZ_EXAMPLES", "6")
-PHASES = "examples,fuzzing" if EXAMPLES == "6" else "examples,coverage,fuzzing"
+EXAMPLES = os.environ.get("LEDGERLINE_FUZZ_EXAMPLES", "4")
+PHASES = "examples,fuzzing" if EXAMPLES == "4" else "examples,coverage,fuzzing"
 
 CONFIG = """
 [phases.coverage]

@@ -40,7 +40,7 @@ rows = st.fixed_dictionaries(
     }
 )
 tables = st.lists(rows, max_size=8)
-FEW = settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 @contextmanager

@@ -139,7 +139,7 @@ def installations(ahead: int) -> Iterator[tuple[Installation, timedelta]]:
         yield house, timedelta(seconds=ahead)
 
 
-@settings(max_examples=7, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=steps, ahead=st.sampled_from((0, 19_800, -28_800)))
 def test_writers_that_are_late_by_less_than_the_overlap(
     steps: list[tuple[int, str, str, int] | str], ahead: int
