@@ -16,6 +16,7 @@ import polars as pl
 
 from ledgerline.contacts.agreement import LOOSE, RENAMED, SAME, Names
 from ledgerline.contacts.blocks import Candidates, Codes, Flags, Ints, all_pairs, starts
+from ledgerline.contacts.forest import components, parents
 from ledgerline.contacts.keys import FULL_NAME
 
 Ends: TypeAlias = tuple[Ints, Ints]  # of pairs: left and right, or one and other
@@ -63,23 +64,9 @@ def _together(identities: Pairs, merging: Pairs) -> Pairs:
     return pairs.only(first)
 
 
-def components(left: Ints, right: Ints, size: int) -> tuple[Ints, Ints]:
-    """The component of each of `size` nodes, and the first node of each component."""
-    # Imported where it is used: a quarter of the time in which any command starts, and few need it.
-    from scipy.sparse import coo_array  # noqa: PLC0415
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
-
-    links = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(size, size))
-    count, label = connected_components(links, directed=False)
-    first = np.zeros(count, np.int64)
-    first[label[::-1]] = np.arange(size)[::-1]  # what is written last stays
-    return label.astype(np.int64), first
-
-
 def labels_of(edges: Pairs, size: int) -> Ints:
     """The cluster of each row: the smallest row of it."""
-    label, first = components(edges.left, edges.right, size)
-    return first[label]
+    return components(edges.left, edges.right, size)
 
 
 def _without_conflicts(
@@ -198,19 +185,9 @@ def explain(edges: Pairs, labels: Ints, rules: pl.Series, candidates: Candidates
 
 def _next_to_founder(edges: Pairs, labels: Ints) -> Ints:
     """For each row the next on the strongest path to the first of its cluster."""
-    from scipy.sparse import coo_array  # noqa: PLC0415  as above
-    from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree  # noqa: PLC0415
-
     partner = labels.copy()
     several = (np.bincount(labels, minlength=len(labels)) > 2)[labels]  # of two there is but one path
-    rows, number = np.flatnonzero(several), np.cumsum(several) - 1
     paths = edges.only(several[edges.left])
-    founder = number[rows[labels[rows] == rows]]
-    root = np.full(len(founder), len(rows))  # beyond all, tied to every founder: one search finds all paths
-    distance = np.concatenate([IDENTITY + 2 - paths.score, np.ones(len(founder), np.int64)])
-    ends = np.concatenate([number[paths.left], root]), np.concatenate([number[paths.right], founder])
-    graph = coo_array((distance, ends), shape=(len(rows) + 1, len(rows) + 1))
-    _, onward = breadth_first_order(minimum_spanning_tree(graph.tocsr()), len(rows), directed=False)
-    is_founder = labels[rows] == rows
-    partner[rows[~is_founder]] = rows[onward[: len(rows)][~is_founder]]
+    onward = parents(paths.left, paths.right, paths.score, np.unique(labels[paths.left]), len(labels))
+    partner[several] = onward[several]
     return partner

@@ -48,11 +48,11 @@ from ledgerline.contacts.clusters import (
     IDENTITY,
     Ends,
     Pairs,
-    components,
     explain,
     join_pairs,
     labels_of,
 )
+from ledgerline.contacts.forest import components
 from ledgerline.contacts.keys import EMAIL, FULL_NAME, NAME_COMPANY, OWN_EMAIL, OWN_PHONE, PHONE
 from ledgerline.contacts.model import MatchRule
 
@@ -270,7 +270,7 @@ def _persons(blocks: Blocks, agrees: Flags) -> Ints:
         np.concatenate([block | blocks.left[inside], block | blocks.right[inside]]), return_inverse=True
     )
     left, right = ends.reshape(2, -1)[:, agrees]
-    _, first = components(left, right, len(uses))
+    first = np.unique(components(left, right, len(uses)))
     persons[contested] = np.bincount(uses[first] >> 32, minlength=len(persons))[contested]
     return persons
 

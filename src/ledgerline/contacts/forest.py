@@ -1,0 +1,74 @@
+"""Connected components and spanning forests of large sparse graphs, as whole columns.
+
+Borůvka's method: every component takes the strongest edge that leaves it, all at once, until none is left.
+Each round at least halves their number, and components are people, so a few rounds do.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Ints: TypeAlias = npt.NDArray[np.int64]
+Flags: TypeAlias = npt.NDArray[np.bool_]
+
+
+def components(left: Ints, right: Ints, size: int) -> Ints:
+    """Of each of `size` nodes the smallest node of its component."""
+    labels, _ = _span(left, right, size)
+    first = np.arange(size)
+    first[labels[::-1]] = np.arange(size)[::-1]  # what is written last stays
+    return first[labels]
+
+
+def parents(left: Ints, right: Ints, strength: Ints, roots: Ints, size: int) -> Ints:
+    """Of each node the next on the strongest path to its root; of a root, and beyond all paths, itself.
+
+    The strongest path is the one whose weakest edge is the strongest; of equally strong edges the first in
+    order is taken.
+    """
+    order = np.argsort(-strength, kind="stable")
+    _, chosen = _span(left[order], right[order], size)
+    ends = left[order[chosen]], right[order[chosen]]
+    parent, is_reached = np.arange(size), np.zeros(size, bool)
+    is_reached[roots] = True
+    while len(ends[0]):
+        for near, far in (ends, ends[::-1]):
+            onward = is_reached[near] & ~is_reached[far]
+            parent[far[onward]] = near[onward]
+        reached = is_reached[ends[0]] | is_reached[ends[1]]
+        if not reached.any():
+            break
+        is_reached[ends[0][reached]] = is_reached[ends[1][reached]] = True
+        ends = ends[0][~reached], ends[1][~reached]
+    return parent
+
+
+def _span(left: Ints, right: Ints, size: int) -> tuple[Ints, Flags]:
+    """A label of each node, the same throughout a component; the edges of a spanning forest.
+
+    The edges come in order of strength, the strongest first.
+    """
+    label, chosen = np.arange(size), np.zeros(len(left), bool)
+    edges = np.flatnonzero(left != right)
+    while len(edges):
+        ends = label[left[edges]], label[right[edges]]
+        strongest = np.full(size, len(left))
+        for end in ends:  # the strongest is written last
+            best = np.full(size, len(left))
+            best[end[::-1]] = edges[::-1]
+            np.minimum(strongest, best, out=strongest)
+        roots = np.flatnonzero(strongest < len(left))
+        taken = strongest[roots]
+        chosen[taken] = True
+        parent = np.arange(size)
+        parent[roots] = label[left[taken]] + label[right[taken]] - roots  # the other end
+        mutual = roots[(parent[parent[roots]] == roots) & (roots < parent[roots])]
+        parent[mutual] = mutual
+        while (higher := parent[parent] != parent).any():
+            parent[higher] = parent[parent[higher]]
+        label = parent[label]
+        edges = edges[label[left[edges]] != label[right[edges]]]
+    return label, chosen
