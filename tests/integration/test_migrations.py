@@ -46,11 +46,17 @@ def described(main: Database) -> dict[str, Any]:
                 "foreign keys": sorted(inspector.get_foreign_keys(name), key=repr),
                 "unique": sorted(_if_told(inspector.get_unique_constraints, name), key=repr),
                 "checks": sorted(_if_told(inspector.get_check_constraints, name), key=repr),
-                "indexes": sorted(inspector.get_indexes(name), key=repr),
+                "indexes": sorted(map(_with_texts, inspector.get_indexes(name)), key=repr),
             }
             for name in inspector.get_table_names()
             if name not in _BESIDE
         }
+
+
+def _with_texts(index: Any) -> dict[str, Any]:
+    """An index with its condition as text, so that it can be compared."""
+    options = {name: str(value) for name, value in index.get("dialect_options", {}).items()}
+    return {**index, "dialect_options": options}
 
 
 def _if_told(ask: Callable[[str], list[Any]], name: str) -> list[Any]:

@@ -88,6 +88,18 @@ def _table(name: str, *items: sa.schema.SchemaItem, info: dict[Any, Any] | None 
     return sa.Table(name, metadata, *items, info=info)
 
 
+def _redirects() -> sa.Index:
+    """To find the contacts that joined another: of most contacts there is nothing to index."""
+    condition = sa.text("merged_into IS NOT NULL")
+    return sa.Index(
+        None,
+        "merged_into",
+        sqlite_where=condition,
+        postgresql_where=condition,
+        mssql_where=condition,
+    )
+
+
 owners = _table(
     "owners",
     # Given out in order of the names, so that a run which is killed and done again gives the same.
@@ -119,6 +131,7 @@ contacts = _table(
     sa.Index(None, "mobile_e164"),
     sa.Index(None, "name"),
     sa.Index(None, "company_name"),
+    _redirects(),
 )
 
 contact_points = _table(
@@ -666,8 +679,8 @@ class Staging:
                 "mark", CODE, nullable=False
             ),  # one of ENDED; settled or gone: a reject that is out of date
         )
-        # The contact ids of staged records that share a key with another record.
-        self.candidates = _passing_table(named("candidates"), sa.Column("contact_id", BigInt))
+        # Contacts that the next statements are about; whoever needs it clears it first.
+        self.chosen = _passing_table(named("chosen"), sa.Column("contact_id", BigInt))
         # Each record, staged or known, that is in a cluster with another: the contact it belongs to now.
         self.links = _passing_table(
             named("links"),
@@ -711,7 +724,7 @@ class Staging:
             self.rejects,
             self.points,
             self.marks,
-            self.candidates,
+            self.chosen,
             self.links,
             self.touched,
             self.members,

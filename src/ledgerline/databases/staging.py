@@ -25,6 +25,8 @@ from ledgerline.databases.schema import (
     split_pairs,
 )
 
+Query: TypeAlias = sa.Select[Any] | sa.CompoundSelect[Any]
+
 KNOWN = pl.Schema(
     {
         "record_key": pl.Int64,
@@ -155,7 +157,7 @@ def _known(
     among: Sequence[int] | None = None,
 ) -> Known:
     def chosen(table: sa.Table) -> list[sa.ColumnElement[bool]]:
-        return _between(table, lower, upper) if among is None else [table.c.record_key.in_(among)]
+        return _between(table, lower, upper) if among is None else [_is_among(table.c.record_key, among)]
 
     read = main.read if among is None else partial(_read_few, main)
     records = read(
@@ -186,7 +188,12 @@ def _known(
     )
 
 
-_KEYS_AT_ONCE = 2_000  # SQL Server takes 2,100 values in a statement
+def _is_among(column: sa.Column[Any], integers: Sequence[int]) -> sa.ColumnElement[bool]:
+    """As text: to bind thousands of values costs more than the query."""
+    return column.in_([sa.literal_column(", ".join(map(str, integers)))])
+
+
+_KEYS_AT_ONCE = 2_000  # SQL Server runs out of resources with many thousands
 
 
 def known_of(main: Database, system: str, record_keys: pl.Series) -> Known:
@@ -244,12 +251,18 @@ def typed(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
 # -- candidates for matching ---------------------------------------------------------------------------
 
 
-def candidates(main: Database, staging: Staging, columns: Sequence[str]) -> pl.DataFrame:
-    """These columns, of `MATCHED`, of the staged records that were named as candidates."""
-    chosen = sa.select(staging.candidates.c.contact_id)
+def of_chosen(main: Database, staging: Staging, columns: Sequence[str]) -> pl.DataFrame:
+    """These columns, of `MATCHED`, of the staged records of the chosen contacts."""
+    chosen = sa.select(staging.chosen.c.contact_id)
     wanted = sa.select(*(staging.records.c[name] for name in columns))
     read = main.read(wanted.where(staging.records.c.contact_id.in_(chosen)))
     return typed(read, pl.Schema({name: MATCHED[name] for name in columns}))
+
+
+def choose(connection: sa.Connection, staging: Staging, ids: Query) -> None:
+    """Name contacts once that several statements are about."""
+    clear(connection, [staging.chosen])
+    connection.execute(staging.chosen.insert().from_select(["contact_id"], ids))
 
 
 def staged(main: Database, staging: Staging, lower: int, upper: int) -> pl.DataFrame:
@@ -265,28 +278,42 @@ def partners(main: Database, staging: Staging) -> pl.DataFrame:
     A key is an e-mail address, a phone number, or name and company; the staged records' own contacts are
     among them.
     """
+    with main.begin() as connection:
+        choose(connection, staging, _sharing(staging))
+        main.server.analyze(connection, [staging.chosen])
+    known, is_known_still = _known_still(staging)
+    chosen = sa.select(staging.chosen.c.contact_id)
+    partners = main.read(
+        sa.select(*_columns(source_records, MATCHED))
+        .select_from(known)
+        .where(source_records.c.contact_id.in_(chosen), is_known_still)
+    )
+    return typed(partners, MATCHED)
+
+
+def _sharing(staging: Staging) -> sa.CompoundSelect[Any]:
+    """The contacts that share a key with a staged record."""
     records, points = staging.records, staging.points
-    values = sa.union(
-        sa.select(records.c.email.label("value")).where(records.c.email.is_not(None)),
-        sa.select(records.c.phone).where(records.c.phone.is_not(None)),
-        sa.select(points.c.value),
-    ).subquery("staged_values")
-    shared = sa.union(
-        sa.select(contacts.c.id.label("contact_id")).join(values, contacts.c.email == values.c.value),
-        sa.select(contacts.c.id).join(values, contacts.c.mobile_e164 == values.c.value),
-        sa.select(contact_points.c.contact_id).join(values, contact_points.c.value == values.c.value),
+    emails, phones = (
+        sa.union(
+            sa.select(column.label("value")).where(column.is_not(None)),
+            sa.select(points.c.value).where(points.c.kind == kind),
+        ).subquery(kind.lower())
+        for column, kind in ((records.c.email, "EMAIL"), (records.c.phone, "PHONE"))
+    )
+    further = [
+        sa.select(contact_points.c.contact_id).join(values, contact_points.c.value == values.c.value)
+        for values in (emails, phones)
+    ]
+    return sa.union(
+        sa.select(contacts.c.id.label("contact_id")).join(emails, contacts.c.email == emails.c.value),
+        sa.select(contacts.c.id).join(phones, contacts.c.mobile_e164 == phones.c.value),
+        *further,
         sa.select(source_records.c.contact_id).join(
             records, source_records.c.identity_key == records.c.identity_key
         ),
         sa.select(records.c.contact_id),
-    ).subquery("shared")
-    known, is_known_still = _known_still(staging)
-    partners = main.read(
-        sa.select(*_columns(source_records, MATCHED))
-        .select_from(known)
-        .where(source_records.c.contact_id.in_(sa.select(shared.c.contact_id)), is_known_still)
     )
-    return typed(partners, MATCHED)
 
 
 def split_pairs_of(main: Database, system: str) -> pl.DataFrame:
@@ -500,7 +527,6 @@ def current(main: Database, staging: Staging, lower: int, upper: int, first_cont
     )
 
 
-Query: TypeAlias = sa.Select[Any] | sa.CompoundSelect[Any]
 _CURRENT = (CONTACTS, POINTS, OWNERS)
 
 

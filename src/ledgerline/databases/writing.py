@@ -29,7 +29,9 @@ from ledgerline.databases.schema import (
     source_records,
     value_suggestions,
 )
+from ledgerline.databases.staging import choose
 
+_REASONS = ("match_rule", "match_partner", "match_score")  # why a record belongs to its contact
 UNDONE = "UNDONE"  # the status of a match suggestion whose run was undone
 
 TABLES = (contacts, contact_points, contact_owners, source_records, source_record_versions)
@@ -123,7 +125,6 @@ class _Writing:
         return Written(new, plain + golden, 0, 0, 0, 0, rejected)
 
     def merge(self) -> Written:
-        self.inherit_reasons()
         self.add_owners(self._staging.records, self._staging.golden_owners)
         new, known = self.count_staged()
         same = self.count_same()
@@ -135,7 +136,8 @@ class _Writing:
         self.redirect_merged_contacts()
         self.clear_details()
         self.insert_golden_details()
-        self.remove_replaced_records()
+        self.update_records()
+        self.move_records()
         self.insert_records()
         withdrawn, vanished = self.mark_records()
         self.copy(self._staging.changes, changes)
@@ -284,13 +286,8 @@ class _Writing:
 
     def clear_details(self) -> None:
         """Drop the further values of contacts that get new ones, or that became redirects."""
-        links = self._staging.links
-        concerned = sa.union(
-            sa.select(self._staging.golden.c.id.label("contact_id")),
-            sa.select(links.c.old_contact_id).where(links.c.old_contact_id != links.c.contact_id),
-        ).subquery("concerned")
         for table in (contact_points, contact_owners):
-            self._do(table.delete().where(table.c.contact_id.in_(sa.select(concerned.c.contact_id))))
+            self._do(table.delete().where(table.c.contact_id.in_(self._touched_contacts())))
 
     def insert_golden_details(self) -> None:
         self.copy(self._staging.golden_points, contact_points)
@@ -315,19 +312,13 @@ class _Writing:
     def count_same(self) -> int:
         """Known records whose new version says what they said."""
         records = self._staging.records
-        skipped = ("payload_hash", "contact_id", "run_id", "match_rule", "match_partner", "match_score")
+        skipped = ("payload_hash", "contact_id", "run_id", *_REASONS)
         compared = [c.name for c in source_records.columns if c.name not in skipped and not c.primary_key]
         equal = [~records.c[name].is_distinct_from(source_records.c[name]) for name in compared]
         query = sa.select(sa.func.count()).select_from(
             records.join(source_records, self._same_record(records, source_records))
         )
         return int(self._connection.execute(query.where(*equal)).scalar_one())
-
-    def inherit_reasons(self) -> None:
-        """A new version of a known record belongs to its contact for the reason that the old one did."""
-        records = self._staging.records
-        reasons = {name: source_records.c[name] for name in ("match_rule", "match_partner", "match_score")}
-        self._do(records.update().where(self._same_record(records, source_records)).values(reasons))
 
     def keep_versions(self) -> None:
         """Keep what known records were before this run touches them."""
@@ -351,39 +342,38 @@ class _Writing:
     def keep_contacts(self) -> None:
         """Keep what known contacts were before this run touches them, and what redirected to them."""
         moved, golden = self._moved(), self._staging.golden
-        concerned = [
+        concerned = sa.union(
             sa.select(golden.c.id).where(golden.c.id < self._first),
             sa.select(moved.c.old_contact_id),
-        ]
-        if self._connection.execute(sa.select(moved.c.old_contact_id).limit(1)).first():
-            redirects = sa.select(contacts.c.id)
-            concerned.append(redirects.join(moved, contacts.c.merged_into == moved.c.old_contact_id))
-        images.keep_contacts(self._connection, self._run_id, sa.union(*concerned))
-
-    def remove_replaced_records(self) -> None:
-        """Delete old versions, and move what else belongs to a contact that joined another, live or not."""
-        records, links = self._staging.records, self._staging.links
-        replaced = sa.select(records.c.record_key).where(records.c.contact_id < self._first)
-        self._do(
-            source_records.delete().where(
-                source_records.c.source_system == self._staging.system,
-                source_records.c.record_key.in_(replaced),
-                sa.exists().where(self._same_record(records, source_records)),
-            )
+            sa.select(contacts.c.id).join(moved, contacts.c.merged_into == moved.c.old_contact_id),
         )
+        choose(self._connection, self._staging, concerned)
+        images.keep_contacts(self._connection, self._run_id, self._touched_contacts())
+
+    def _touched_contacts(self) -> sa.Select[Any]:
+        """The ids of known contacts that this run touches, chosen once by `keep_contacts`."""
+        return sa.select(self._staging.chosen.c.contact_id)
+
+    def update_records(self) -> None:
+        """New versions of known records take the place of the old; why they belong to a contact stays."""
+        new = self._linked_records().where(self._staging.records.c.contact_id < self._first).subquery("new")
+        given = {c.name: new.c[c.name] for c in source_records.columns if not c.primary_key}
+        self._do(
+            source_records.update()
+            .where(self._same_record(new, source_records))
+            .values({**given, **_newer_reasons(new)})
+        )
+
+    def move_records(self) -> None:
+        """What else belongs to a contact that joined another, live or not, goes with it."""
+        links = self._staging.links
         self._do(
             source_records.update()
             .where(
                 self._same_record(links, source_records),
                 source_records.c.contact_id != links.c.contact_id,
             )
-            .values(
-                contact_id=links.c.contact_id,
-                match_rule=sa.func.coalesce(links.c.match_rule, source_records.c.match_rule),
-                match_partner=sa.func.coalesce(links.c.match_partner, source_records.c.match_partner),
-                match_score=sa.func.coalesce(links.c.match_score, source_records.c.match_score),
-                run_id=self._run_id,
-            )
+            .values(contact_id=links.c.contact_id, run_id=self._run_id, **_newer_reasons(links))
         )
         moved = self._moved()
         self._do(
@@ -393,18 +383,21 @@ class _Writing:
         )
 
     def insert_records(self) -> None:
-        """All staged records, each with the contact that it was linked to."""
+        """The new records."""
+        new = self._linked_records().where(self._staging.records.c.contact_id >= self._first)
+        self._do(source_records.insert().from_select([c.name for c in source_records.columns], new))
+
+    def _linked_records(self) -> sa.Select[Any]:
+        """All staged records in the columns of `source_records`, with the contacts they were linked to."""
         records, links = self._staging.records, self._staging.links
-        from_links = ("match_rule", "match_partner", "match_score")
         columns = {
             **{c.name: records.c[c.name] for c in source_records.columns},
-            **{name: sa.func.coalesce(links.c[name], records.c[name]) for name in from_links},
-            "contact_id": sa.func.coalesce(links.c.contact_id, records.c.contact_id),
+            **{name: links.c[name].label(name) for name in _REASONS},
+            "contact_id": sa.func.coalesce(links.c.contact_id, records.c.contact_id).label("contact_id"),
         }
-        rows = sa.select(*columns.values()).select_from(
+        return sa.select(*columns.values()).select_from(
             records.outerjoin(links, self._same_record(links, records))
         )
-        self._do(source_records.insert().from_select(list(columns), rows))
 
     def mark_records(self) -> tuple[int, int]:
         """(withdrawn, vanished): known records that are live no longer."""
@@ -478,3 +471,8 @@ class _Writing:
         news = sa.select(staged.c.contact_id, staged.c.field, staged.c.value, sa.literal(self._run_id))
         names = ["contact_id", "field", "value", "run_id"]
         self._do(value_suggestions.insert().from_select(names, news.where(staged.c.is_news)))
+
+
+def _newer_reasons(new: sa.FromClause) -> dict[str, sa.ColumnElement[Any]]:
+    """Why a record belongs to its contact: as it is told now, or else as it was."""
+    return {name: sa.func.coalesce(new.c[name], source_records.c[name]) for name in _REASONS}

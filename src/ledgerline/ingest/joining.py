@@ -120,10 +120,10 @@ def _read_back(main: Database, tables: Staging, contact_ids: pl.Series, *columns
     """[contact_id, …]: these columns of new records, found by the contact ids that they were staged with."""
     ids = pl.DataFrame({"contact_id": contact_ids})
     with main.begin() as connection:
-        staging.clear(connection, [tables.candidates])
-    with main.begin([(tables.candidates, ids)]) as connection:
-        main.server.analyze(connection, [tables.candidates])
-    return staging.candidates(main, tables, ["contact_id", *columns])
+        staging.clear(connection, [tables.chosen])
+    with main.begin([(tables.chosen, ids)]) as connection:
+        main.server.analyze(connection, [tables.chosen])
+    return staging.of_chosen(main, tables, ["contact_id", *columns])
 
 
 def joined_records(matches: Matches, clustered: pl.DataFrame, first_new: int) -> Joined:

@@ -6,7 +6,8 @@ streams itself (the Arrow PyCapsule interface).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 
 import adbc_driver_manager as adbc
 import polars as pl
@@ -14,12 +15,40 @@ import polars as pl
 _TARGET, _MODE = "adbc.ingest.target_table", "adbc.ingest.mode"
 
 
+class SharedDatabase:
+    """A driver's database, opened with its first connection and closed with its last. Threads may share it.
+
+    To open one can take twenty times as long as to open a connection: PostgreSQL is asked for all its types.
+    """
+
+    def __init__(self, open_one: Callable[[], adbc.AdbcDatabase]) -> None:
+        self._open_one = open_one
+        self._lock = threading.Lock()
+        self._database: adbc.AdbcDatabase | None = None
+        self._connections = 0
+
+    def connect(self) -> adbc.AdbcConnection:
+        with self._lock:
+            self._database = self._database or self._open_one()
+            connection = adbc.AdbcConnection(self._database)
+            self._connections += 1
+            return connection
+
+    def close(self, connection: adbc.AdbcConnection) -> None:
+        with self._lock:
+            connection.close()
+            self._connections -= 1
+            if not self._connections and self._database is not None:
+                self._database.close()
+                self._database = None
+
+
 class ArrowConnection:
     """One connection whose statements commit one by one. Raises `adbc_driver_manager.Error`."""
 
-    def __init__(self, database: adbc.AdbcDatabase, options: Mapping[str, str] | None = None) -> None:
+    def __init__(self, database: SharedDatabase, options: Mapping[str, str] | None = None) -> None:
         self._database = database
-        self._connection = adbc.AdbcConnection(database)
+        self._connection = database.connect()
         self._options = dict(options or {})  # of every statement
 
     def execute(self, sql: str) -> None:
@@ -42,5 +71,4 @@ class ArrowConnection:
             statement.execute_update()
 
     def close(self) -> None:
-        self._connection.close()
-        self._database.close()
+        self._database.close(self._connection)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import adbc_driver_manager as adbc
 import adbc_driver_postgresql
@@ -25,7 +27,7 @@ from ledgerline.databases.engines import (
     time_kind,
     without_secondary_indexes,
 )
-from ledgerline.databases.engines.arrow import ArrowConnection
+from ledgerline.databases.engines.arrow import ArrowConnection, SharedDatabase
 from ledgerline.errors import (
     ColumnMissing,
     DatabaseError,
@@ -59,13 +61,14 @@ _BY_SQLSTATE: dict[str, tuple[type[DatabaseError], str]] = {
 
 
 # For a run's set-based statements: with the server's 4 MB their joins and indexes go through files, and with
-# its price of a random page, that of a turning disk, they scan a table rather than look a few rows up. They
-# take as long as there are rows: DB_TIMEOUT limits how long they wait for others.
+# its price of a random page, that of a turning disk, they scan a table rather than look a few rows up.
+_PLANNED = {"work_mem": "64MB", "random_page_cost": "1.1"}
+# They take as long as there are rows: DB_TIMEOUT limits how long they wait for others.
 _SET_BASED = (
-    "SET LOCAL work_mem = '64MB'; SET LOCAL maintenance_work_mem = '256MB'; "
-    "SET LOCAL random_page_cost = 1.1; "
-    "SELECT set_config('lock_timeout', current_setting('statement_timeout'), true), "
-    "set_config('statement_timeout', '0', true)"
+    *(f"set_config('{name}', '{value}', true)" for name, value in _PLANNED.items()),
+    "set_config('maintenance_work_mem', '256MB', true)",
+    "set_config('lock_timeout', current_setting('statement_timeout'), true)",
+    "set_config('statement_timeout', '0', true)",
 )
 
 
@@ -101,27 +104,34 @@ def libpq(url: DatabaseUrl) -> dict[str, str]:
     return {name: value for name, value in given.items() if value}
 
 
-def _session(limits: Limits, *, read_only: bool) -> str:
-    settings = [f"SET statement_timeout = {limits.statement_ms}", "SET timezone = 'UTC'"]
+def _set(calls: Iterable[str]) -> str:
+    return f"SELECT {', '.join(calls)}"
+
+
+def _session(limits: Limits, *, read_only: bool, set_based: bool = False) -> str:
+    """One statement that makes a session what it shall be."""
+    settings = {"statement_timeout": str(limits.statement_ms), "timezone": "UTC"}
     if read_only:
-        settings += ["SET default_transaction_read_only = on", "SET lock_timeout = '5s'"]
-    return "; ".join(settings)
+        settings |= {"default_transaction_read_only": "on", "lock_timeout": "5s"}
+    if set_based:
+        settings |= _PLANNED
+    return _set(f"set_config('{name}', '{value}', false)" for name, value in settings.items())
 
 
-def _open_arrow(url: DatabaseUrl, limits: Limits) -> ArrowConnection:
-    connection = ArrowConnection(adbc_driver_postgresql.connect(psycopg.conninfo.make_conninfo(**libpq(url))))
-    for statement in _session(limits, read_only=True).split("; "):
-        connection.execute(statement)
-    return connection
+def _arrow_database(url: DatabaseUrl) -> adbc.AdbcDatabase:
+    return adbc_driver_postgresql.connect(psycopg.conninfo.make_conninfo(**libpq(url)))
 
 
 class _ArrowReader:
     """Reads by ADBC. What fails after the first rows comes without the server's code, so it is asked for."""
 
-    def __init__(self, url: DatabaseUrl, limits: Limits) -> None:
+    def __init__(
+        self, url: DatabaseUrl, database: SharedDatabase, limits: Limits, *, set_based: bool
+    ) -> None:
         self._url = url
-        self._limits = limits
-        self._connection = _open_arrow(url, limits)
+        self._session = _session(limits, read_only=True, set_based=set_based)
+        self._connection = ArrowConnection(database)
+        self._connection.execute(self._session)
 
     def read(self, sql: str) -> pl.DataFrame:
         try:
@@ -135,7 +145,7 @@ class _ArrowReader:
         """Why the query fails, by asking again in a way that tells; if it does not, it was the connection."""
         try:
             with psycopg.connect(**libpq(self._url), autocommit=True) as connection:  # type: ignore[arg-type]
-                connection.execute(_session(self._limits, read_only=True))
+                connection.execute(self._session)
                 with connection.cursor() as cursor:
                     for _ in cursor.stream(sql.encode()):
                         pass
@@ -151,6 +161,9 @@ class PostgreSQL:
     engine = Engine.POSTGRESQL
     dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
     writes_side_by_side = True
+
+    def __init__(self) -> None:
+        self._arrow: WeakKeyDictionary[sa.Engine, SharedDatabase] = WeakKeyDictionary()
 
     def create_engine(self, url: DatabaseUrl, limits: Limits, *, read_only: bool) -> sa.Engine:
         engine = sa.create_engine(
@@ -172,19 +185,20 @@ class PostgreSQL:
     def open_reader(
         self,
         url: DatabaseUrl,
-        engine: sa.Engine,  # noqa: ARG002
+        engine: sa.Engine,
         limits: Limits,
         *,
-        read_only: bool,  # noqa: ARG002
+        read_only: bool,
     ) -> _ArrowReader:
-        return _ArrowReader(url, limits)
+        database = self._arrow.setdefault(engine, SharedDatabase(partial(_arrow_database, url)))
+        return _ArrowReader(url, database, limits, set_based=not read_only)
 
     @contextmanager
     def begin_loaded(self, engine: sa.Engine, loads: Sequence[Load]) -> Iterator[sa.Connection]:
         with engine.begin() as connection:
             driver = connection.connection.driver_connection
             assert isinstance(driver, psycopg.Connection)
-            driver.execute(_SET_BASED)
+            driver.execute(_set(_SET_BASED))
             if loads:
                 # A crash may lose the transaction whole: what is loaded in bulk can be loaded again.
                 driver.execute("SET LOCAL synchronous_commit = off")

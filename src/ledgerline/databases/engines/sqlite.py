@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -34,7 +35,7 @@ from ledgerline.databases.engines import (
     time_kind,
     without_secondary_indexes,
 )
-from ledgerline.databases.engines.arrow import ArrowConnection
+from ledgerline.databases.engines.arrow import ArrowConnection, SharedDatabase
 from ledgerline.errors import (
     ColumnMissing,
     DatabaseError,
@@ -60,14 +61,16 @@ def _uri(path: Path, mode: str) -> str:
     return f"file:{quote(path.as_posix())}?mode={mode}"
 
 
+def _arrow_database(path: Path, mode: str) -> SharedDatabase:
+    return SharedDatabase(partial(adbc_driver_sqlite.connect, _uri(path, mode)))
+
+
 class _ArrowReader:
     """Reads the invoice database; nothing else in this process may have that file open meanwhile."""
 
     def __init__(self, path: Path) -> None:
         # The driver takes a column's type from the first batch, and fails when a later one has another.
-        self._connection = ArrowConnection(
-            adbc_driver_sqlite.connect(_uri(path, "ro")), {_BATCH_ROWS: _ALL_ROWS}
-        )
+        self._connection = ArrowConnection(_arrow_database(path, "ro"), {_BATCH_ROWS: _ALL_ROWS})
         self._connection.execute("PRAGMA query_only = ON")
 
     def read(self, sql: str) -> pl.DataFrame:
@@ -248,7 +251,7 @@ def _land(loads: Sequence[Load]) -> Path | None:
         return None
     handle, name = tempfile.mkstemp(prefix="ledgerline-", suffix=".landing")
     os.close(handle)
-    connection = ArrowConnection(adbc_driver_sqlite.connect(_uri(Path(name), "rwc")))
+    connection = ArrowConnection(_arrow_database(Path(name), "rwc"))
     try:
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
