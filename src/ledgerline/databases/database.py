@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, TypeVar
 
@@ -33,6 +34,7 @@ class Database:
         self.before_writing: Callable[[], None] | None = None  # may refuse, by raising
         self._readers = threading.local()
         self._open_readers: list[Reader] = []
+        self._ahead: list[Future[Reader]] = []  # connections for reading that are being opened
         # SQLite's writers wait by sleeping for milliseconds; threads of one process need not.
         self._activity_turn = threading.Lock() if url.engine is Engine.SQLITE else nullcontext()
 
@@ -96,10 +98,24 @@ class Database:
                 self._give_up(reader)
             raise
 
+    def expect_reading(self) -> None:
+        """Begin to open a connection for bulk reading, where that takes long; the first `read` takes it."""
+        if self.server.opens_readers_slowly:
+            pool = ThreadPoolExecutor(1, thread_name_prefix="reader")
+            self._ahead.append(pool.submit(self._new_reader))
+            pool.shutdown(wait=False)
+
+    def _opened_ahead(self) -> Reader | None:
+        try:
+            ahead = self._ahead.pop()
+        except IndexError:
+            return None
+        return None if ahead.exception() else ahead.result()  # whoever opens another is told why it fails
+
     def _reader(self) -> Reader:
         reader: Reader | None = getattr(self._readers, "reader", None)
         if reader is None:
-            reader = self._patiently(self._new_reader)
+            reader = self._opened_ahead() or self._patiently(self._new_reader)
             self._readers.reader = reader
             self._open_readers.append(reader)
         return reader
@@ -148,6 +164,9 @@ class Database:
 
     def close(self) -> None:
         """Close all connections; the next use opens new ones."""
+        while self._ahead:
+            if (unused := self._opened_ahead()) is not None:
+                unused.close()
         while self._open_readers:
             self._open_readers.pop().close()
         self._readers = threading.local()

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from ledgerline.contacts.model import CLEAN
 from ledgerline.databases.database import Database
+from ledgerline.databases.engines import AT_ONCE, is_among
 from ledgerline.databases.schema import (
     COMPARED_COLUMNS,
     ENDED,
@@ -85,9 +86,14 @@ def index(connection: sa.Connection, staging: Staging) -> None:
         _index(connection, table.c.record_key)
 
 
-def _index(connection: sa.Connection, column: sa.Column[Any]) -> None:
+def index_by_contact(connection: sa.Connection, staging: Staging) -> None:
+    """For reading what single partitions staged, each a range of contact ids."""
+    _index(connection, staging.records.c.contact_id, "by_contact")
+
+
+def _index(connection: sa.Connection, column: sa.Column[Any], *purpose: str) -> None:
     """One that an earlier attempt of this run made is made anew."""
-    index = sa.Index(f"ix_{column.table.name}", column)
+    index = sa.Index("_".join(["ix", column.table.name, *purpose]), column)
     connection.execute(sa.schema.DropIndex(index, if_exists=True))
     index.create(connection)
     column.table.indexes.discard(index)  # or a table of this description would be created with it
@@ -157,7 +163,7 @@ def _known(
     among: Sequence[int] | None = None,
 ) -> Known:
     def chosen(table: sa.Table) -> list[sa.ColumnElement[bool]]:
-        return _between(table, lower, upper) if among is None else [_is_among(table.c.record_key, among)]
+        return _between(table, lower, upper) if among is None else [is_among(table.c.record_key, among)]
 
     read = main.read if among is None else partial(_read_few, main)
     records = read(
@@ -188,20 +194,12 @@ def _known(
     )
 
 
-def _is_among(column: sa.Column[Any], integers: Sequence[int]) -> sa.ColumnElement[bool]:
-    """As text: to bind thousands of values costs more than the query."""
-    return column.in_([sa.literal_column(", ".join(map(str, integers)))])
-
-
-_KEYS_AT_ONCE = 2_000  # SQL Server runs out of resources with many thousands
-
-
 def known_of(main: Database, system: str, record_keys: pl.Series) -> Known:
     """Records and open rejects of these keys, looked up one by one: of other rows nothing is said."""
     keys = record_keys.unique().sort()
     parts = [
-        _known(main, system, by_id=True, among=keys.slice(first, _KEYS_AT_ONCE).to_list())
-        for first in range(0, keys.len(), _KEYS_AT_ONCE)
+        _known(main, system, by_id=True, among=keys.slice(first, AT_ONCE).to_list())
+        for first in range(0, keys.len(), AT_ONCE)
     ]
     rows = pl.concat([KNOWN.to_frame(), *(part.rows for part in parts)])
     faults = pl.concat([FAULTS.to_frame(), *(part.faults for part in parts)])

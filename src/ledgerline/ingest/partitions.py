@@ -134,8 +134,6 @@ def run_partition(
 
 def staged_keys(job: Job, main: Database, partition: Partition) -> Keys:
     """The keys of the new records that a finished partition staged, made again."""
-    if job.stages_late and not staging.has_work(main, job.tables):
-        return Keys.concat([])
     first = job.first_contact_id + partition.offset
     staged = staging.staged(main, job.tables, first, first + partition.rows)
     return match_keys(staged.with_columns(record=pl.col("contact_id") - job.first_contact_id))
@@ -146,7 +144,9 @@ def _done_before(job: Job, partition: Partition, main: Database) -> Result:
     receipt = next(row for row in runs.partitions(main, job.run_id) if row.partition == partition.number)
     partition = replace(partition, offset=receipt.row_offset, rows=receipt.planned_rows)
     counts = {name: getattr(receipt, name) for name in RECEIPT_COUNTS}
-    return Result(partition.number, counts, staged_keys(job, main, partition))
+    return Result(
+        partition.number, counts, staged_keys(job, main, partition) if counts["staged"] else Keys.concat([])
+    )
 
 
 # -- deciding ------------------------------------------------------------------------------------------

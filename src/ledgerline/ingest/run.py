@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -43,6 +44,7 @@ __all__ = ["PARTITION_ROWS", "SAMPLES_KEPT", "Cancel", "Options", "Watcher", "ac
 
 PARTITION_ROWS = 40_000
 SAMPLES_KEPT = 20
+_THREADS = 2
 
 _log = logging.getLogger(__name__)
 
@@ -207,9 +209,10 @@ def _stage_all(
     cancel: Cancel,
 ) -> list[Keys]:
     """Run every partition that has no receipt; the match keys of all staged records."""
-    keys = [staged_keys(job, main, partition) for partition, done in partitions if done]
-    done, rows = len(keys), sum(partition.rows for partition, is_done in partitions if is_done)
+    finished = [partition for partition, is_done in partitions if is_done]
+    done, rows = len(finished), sum(partition.rows for partition in finished)
     progress.report("stage", done, len(partitions), rows)
+    keys = _keys_again(job, main, finished, cancel)
     waiting = [partition for partition, is_done in partitions if not is_done]
     with closing(options.executor.run(job, waiting, source, main, known, cancel.pause)) as results:
         for result in results:
@@ -217,6 +220,21 @@ def _stage_all(
                 keys.append(result.keys)
                 done, rows = done + 1, rows + result.counts["fetched"]
                 progress.report("stage", done, len(partitions), rows)
+            cancel.check()
+    return keys
+
+
+def _keys_again(job: Job, main: Database, partitions: Sequence[Partition], cancel: Cancel) -> list[Keys]:
+    """The match keys of what finished partitions staged, before the run was stopped."""
+    if not partitions or (job.stages_late and not staging.has_work(main, job.tables)):
+        return []
+    with main.begin() as connection:
+        job.lease.check(connection)
+        staging.index_by_contact(connection, job.tables)
+    keys = []
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="keys") as pool:
+        for made in pool.map(partial(staged_keys, job, main), partitions):
+            keys.append(made)
             cancel.check()
     return keys
 

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from ledgerline.contacts.model import RAW
 from ledgerline.databases.database import Database
-from ledgerline.databases.engines import ChangeKind, Server
+from ledgerline.databases.engines import AT_ONCE, ChangeKind, Server, is_among
 from ledgerline.errors import ColumnMissing, DatabaseError, TableMissing
 from ledgerline.settings import InvoiceTable, TableName
 from ledgerline.sources import Key, Partition, Reading
@@ -45,6 +45,7 @@ _CONTACTS, _CUSTOMERS = "contacts", "customers"
 # Seconds to wait for open transactions to end: with a watermark to fall back on, and without.
 _PATIENCE, _FIRST_PATIENCE, _GLANCE = 0.25, 2.0, 0.02
 _FEW_NAMES = 100  # of customers are noted with a watermark
+_FEW_CUSTOMERS = 5_000  # are named one by one; of more the server looks for the rows once again
 
 
 class InvoiceSource:
@@ -55,6 +56,7 @@ class InvoiceSource:
     def __init__(self, database: Database, layout: InvoiceTable) -> None:
         self._database = database
         self._layout = layout
+        database.expect_reading()
         contacts = self._described(layout.table)
         self._table = contacts.table
         self._id = self._column("id")
@@ -123,7 +125,10 @@ class InvoiceSource:
             return None
         customer_id = _find(described.table, wanted.id_column, "INVOICE_CUSTOMERS_COLUMNS (id=…)")
         name = _find(described.table, *wanted.name_columns, setting="INVOICE_CUSTOMERS_COLUMNS (name=…)")
-        return _Customers(customer_id, name, tracked(self._database.server, described, None))
+        has_integers = (
+            isinstance(customer_id.type, sa.Integer) and self._database.url.engine is not Engine.SQLITE
+        )
+        return _Customers(customer_id, name, tracked(self._database.server, described, None), has_integers)
 
     def _fingerprint(self) -> str:
         """Of the place, the mapping and the update columns."""
@@ -401,7 +406,7 @@ class InvoiceSource:
         if self._customers is None:
             return frame.with_columns(company=pl.lit(None, pl.String))
         few = partition.since is not None and self._companies is None
-        companies = self._companies_of(wanted) if few else self._company_names()
+        companies = self._companies_of(frame["customer_id"], wanted) if few else self._company_names()
         if companies.schema["customer_id"] == pl.Int64:
             frame = frame.with_columns(_as_integer("customer_id"))
         return frame.join(companies, on="customer_id", how="left")
@@ -414,19 +419,27 @@ class InvoiceSource:
                 self._companies = self._names(self._customers.query(self._database.server))
             return self._companies
 
-    def _companies_of(self, wanted: Sequence[sa.ColumnElement[bool]]) -> pl.DataFrame:
-        """The names of the customers of these rows alone."""
+    def _companies_of(self, ids: pl.Series, wanted: Sequence[sa.ColumnElement[bool]]) -> pl.DataFrame:
+        """The names of the customers of these rows alone, which have these ids."""
         assert self._customers is not None
         customer_id = self._column("customer_id")
-        of_rows = sa.select(customer_id).select_from(self._table).where(*wanted)
-        query = self._customers.query(self._database.server)
         if not self._customers.is_like(customer_id):
             return self._company_names()
+        query = self._customers.query(self._database.server)
+        if self._customers.has_integers and (distinct := ids.unique()).len() <= _FEW_CUSTOMERS:
+            numbers = distinct.cast(pl.Int64).drop_nulls().sort()
+            parts = (numbers.slice(first, AT_ONCE) for first in range(0, max(numbers.len(), 1), AT_ONCE))
+            return self._names(*(query.where(is_among(self._customers.id, part.to_list())) for part in parts))
+        of_rows = sa.select(customer_id).select_from(self._table).where(*wanted)
         return self._names(query.where(self._customers.id.in_(of_rows)))
 
-    def _names(self, query: sa.Select[Any]) -> pl.DataFrame:
+    def _names(self, *queries: sa.Select[Any]) -> pl.DataFrame:
         """[customer_id, company], one row a customer."""
-        names = self._texts(query).sort("customer_id", "company").unique("customer_id", keep="first")
+        names = (
+            pl.concat(map(self._texts, queries))
+            .sort("customer_id", "company")
+            .unique("customer_id", keep="first")
+        )
         numbered = names.with_columns(_as_integer("customer_id"))
         # A join on integers costs a quarter of one on text.
         return names if numbered["customer_id"].has_nulls() else numbered
@@ -442,6 +455,7 @@ class _Customers:
     id: sa.ColumnElement[Any]
     name: sa.ColumnElement[Any]
     tracked: Tracked | None
+    has_integers: bool  # and nothing else; what SQLite calls INTEGER may hold anything
 
     def query(self, server: Server) -> sa.Select[Any]:
         text = server.as_text

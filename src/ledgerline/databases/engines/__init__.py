@@ -58,6 +58,8 @@ class Server(Protocol):
     """For rendering statements that a driver of its own (Arrow) executes."""
     writes_side_by_side: bool
     """Whether a transaction may fill tables while a long one writes, and drops indexes of, others."""
+    opens_readers_slowly: bool
+    """Whether a connection for bulk reading takes long to open, and may be opened beside other work."""
 
     def create_engine(self, url: DatabaseUrl, limits: Limits, *, read_only: bool) -> sa.Engine:
         """A pool of connections; `read_only`: every session refuses writes as far as the server can."""
@@ -165,6 +167,14 @@ def time_kind(column: sa.ColumnElement[Any]) -> ChangeKind | None:
     if isinstance(column.type, sa.DateTime):
         return ChangeKind.TIME
     return ChangeKind.DAY if isinstance(column.type, sa.Date) else None
+
+
+AT_ONCE = 2_000  # integers named in one statement; SQL Server runs out of resources with many thousands
+
+
+def is_among(column: sa.ColumnElement[Any], integers: Sequence[int]) -> sa.ColumnElement[bool]:
+    """Written out, for to bind thousands of values costs more than the query."""
+    return column.in_([sa.literal_column(", ".join(map(str, integers)))]) if integers else sa.false()
 
 
 def texts(columns: Mapping[str, str]) -> sa.Select[Any]:

@@ -161,6 +161,7 @@ class PostgreSQL:
     engine = Engine.POSTGRESQL
     dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
     writes_side_by_side = True
+    opens_readers_slowly = True
 
     def __init__(self) -> None:
         self._arrow: WeakKeyDictionary[sa.Engine, SharedDatabase] = WeakKeyDictionary()

@@ -102,6 +102,7 @@ class SQLite:
     engine = Engine.SQLITE
     dialect = sqlite.dialect(paramstyle="named")
     writes_side_by_side = False
+    opens_readers_slowly = False
 
     def __init__(self) -> None:
         self._activity: dict[str, sa.Engine] = {}

@@ -328,6 +328,7 @@ def unconnected_dialect() -> sa.Dialect:
 class SQLServer:
     engine = Engine.SQLSERVER
     writes_side_by_side = False
+    opens_readers_slowly = False
 
     def __init__(self) -> None:
         self.dialect: sa.Dialect = unconnected_dialect()
