@@ -6,6 +6,7 @@ and what names a record in the links where it is in a cluster.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import polars as pl
@@ -43,12 +44,17 @@ def join_records(job: Job, main: Database, keys: list[Keys]) -> Joined:
     with main.begin() as connection:
         job.lease.check(connection)
         staging.clear(connection, [tables.links, tables.suggestions, tables.touched])
-    known = _known_records(job, main, tables)
-    first_new = job.first_contact_id - known.height  # the contact id of a new record less its number
-    new = Keys.concat(keys).renumbered(known.height)
-    blocks = block(Keys.concat([match_keys(known), new]), known["record"], _sample(job, main, known, new))
-    keys.clear()
-    del new
+    with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
+        prepared = pool.submit(_prepare_joins, job, main)
+        if not job.first_load:  # it joins what is known; a first load is prepared beside its blocking
+            prepared.result()
+        known = _known_records(job, main, tables)
+        first_new = job.first_contact_id - known.height  # the contact id of a new record less its number
+        new = Keys.concat(keys).renumbered(known.height)
+        blocks = block(Keys.concat([match_keys(known), new]), known["record"], _sample(job, main, known, new))
+        keys.clear()
+        del new
+        prepared.result()
 
     def read_back(records: pl.Series, *columns: str) -> pl.DataFrame:
         chosen = records.filter(records >= known.height) + first_new
@@ -73,6 +79,16 @@ def join_records(job: Job, main: Database, keys: list[Keys]) -> Joined:
         main.server.analyze(connection, [tables.links, tables.touched])
         job.lease.check(connection)
     return joined
+
+
+def _prepare_joins(job: Job, main: Database) -> None:
+    """What is staged by now is joined many times: let the planner know how much it is."""
+    tables = job.tables
+    with main.begin() as connection:
+        job.lease.check(connection)
+        if not job.first_load:
+            staging.index(connection, tables)
+        main.server.analyze(connection, [tables.records, tables.points, tables.marks])
 
 
 def _known_records(job: Job, main: Database, tables: Staging) -> pl.DataFrame:

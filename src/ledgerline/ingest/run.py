@@ -145,8 +145,6 @@ def _prepare(
     if _has_nothing_to_write(job, main):
         return False
     check_breaker(job, main, options.wanted)
-    _prepare_joins(job, main)
-    cancel.check()
     progress.report("match", 0, 1, 0)
     join_records(job, main, keys)
     cancel.check()
@@ -239,16 +237,6 @@ def _keys_again(job: Job, main: Database, partitions: Sequence[Partition], cance
     return keys
 
 
-def _prepare_joins(job: Job, main: Database) -> None:
-    """What is staged by now is joined many times: let the planner know how much it is."""
-    tables = job.tables
-    with main.begin() as connection:
-        job.lease.check(connection)
-        if not job.first_load:
-            staging.index(connection, tables)
-        main.server.analyze(connection, [tables.records, tables.points, tables.marks])
-
-
 # -- writing ---------------------------------------------------------------------------------------------
 
 
@@ -307,17 +295,18 @@ def _write(
         counts = _end(job, connection, written)
         staging.drop(connection, tables)
     if job.first_load:
-        _analyze(main)
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="analyze") as pool:
+            list(pool.map(partial(_analyze, main), writing.TABLES))
     return counts
 
 
-def _analyze(main: Database) -> None:
+def _analyze(main: Database, table: sa.Table) -> None:
     """Tell the server of the new rows; it would find out by itself, and the run is through in any case."""
     try:
         with main.connect() as connection:
-            main.server.analyze(connection, writing.TABLES)
+            main.server.analyze(connection, [table])
     except DatabaseError as error:
-        _log.warning("The tables could not be analysed: %s", error.detail)
+        _log.warning("The table %s could not be analysed: %s", table.name, error.detail)
 
 
 def _finish(job: Job, main: Database) -> dict[str, int]:
