@@ -573,7 +573,7 @@ def _line_abroad(number: str) -> str | None:
     plan = _foreign_plan(number[:end])
     if plan is None:
         return None
-    test = plan.by_length.get(len(number) - end, plan.otherwise)
+    test = plan.by_length[len(number) - end]
     kind = test.fullmatch(number, end)
     if kind is None:
         return _INVALID if plan.is_sole else None
@@ -597,6 +597,32 @@ def _asked(number: str) -> tuple[str | None, str | None] | None:
     return phone.type.value, phone.e164
 
 
+class _ByLength(dict[int, re.Pattern[str]]):
+    """Tests of national numbers by their length; the group that matches tells the kind.
+
+    Each is compiled when it is needed: of most countries a batch holds a few numbers, all of one length.
+    """
+
+    def __init__(self, plan: _Plan) -> None:
+        super().__init__()
+        kinds = (
+            *((PhoneType.OTHER, other) for other in plan.others),
+            (PhoneType.MOBILE, plan.mobile),
+            (PhoneType.FIXED, plan.fixed),
+        )
+        self._kinds = [
+            (line_type, kind) for line_type, kind in kinds if kind and kind.national_number_pattern
+        ]
+        self._lengths = frozenset(plan.general.possible_length)
+        self._prefixed = f"(?P<{_PREFIXED}>(?:{plan.national_prefix or '(?!)'}).*)"
+        self._general = f"(?=(?:{plan.general.national_number_pattern or ''})$)"
+
+    def __missing__(self, length: int) -> re.Pattern[str]:
+        kinds = f"|{self._general}(?:{_alternatives(self._kinds, length)})" if length in self._lengths else ""
+        self[length] = test = re.compile(self._prefixed + kinds, re.ASCII)
+        return test
+
+
 class _ForeignPlan(NamedTuple):
     """The plan of a code's main region, for one number at a time; the tests are those of `_Plan.line_type`.
 
@@ -605,8 +631,7 @@ class _ForeignPlan(NamedTuple):
     """
 
     is_sole: bool
-    by_length: dict[int, re.Pattern[str]]  # of national numbers so long: the group tells the kind
-    otherwise: re.Pattern[str]  # of those that no number is as long as: the prefix alone
+    by_length: _ByLength
 
 
 _TYPE_OF_GROUP: Final = {line_type.value[0]: line_type.value for line_type in PhoneType}
@@ -628,22 +653,7 @@ def _foreign_plan(calling_code: str) -> _ForeignPlan | None:
     main, *more = _plans(int(calling_code))
     if main.leading_digits or re.match(main.national_prefix or "0", ""):
         return None
-    kinds = (
-        *((PhoneType.OTHER, other) for other in main.others),
-        (PhoneType.MOBILE, main.mobile),
-        (PhoneType.FIXED, main.fixed),
-    )
-    patterned = [(line_type, kind) for line_type, kind in kinds if kind and kind.national_number_pattern]
-    prefixed = f"(?P<{_PREFIXED}>(?:{main.national_prefix or '(?!)'}).*)"
-    general = f"(?=(?:{main.general.national_number_pattern or ''})$)"
-    return _ForeignPlan(
-        is_sole=not more,
-        by_length={
-            length: re.compile(f"{prefixed}|{general}(?:{_alternatives(patterned, length)})", re.ASCII)
-            for length in main.general.possible_length
-        },
-        otherwise=re.compile(prefixed, re.ASCII),
-    )
+    return _ForeignPlan(is_sole=not more, by_length=_ByLength(main))
 
 
 def _alternatives(kinds: Iterable[tuple[PhoneType, PhoneNumberDesc]], length: int) -> str:

@@ -65,7 +65,6 @@ def make_golden(job: Job, main: Database, *, fenced: bool = True) -> int:
             ],
         )
         staging.gather_members(connection, tables, first_load=job.first_load)
-        main.server.analyze(connection, [tables.members])
         mark = edits.mark(connection)
     edited = _edited(job, main, tables)
     for lower, upper in staging.slices(main, tables, _CONTACTS_AT_ONCE):
@@ -83,8 +82,6 @@ def make_golden(job: Job, main: Database, *, fenced: bool = True) -> int:
         ) as connection:
             if fenced:
                 job.lease.check(connection)
-    with main.connect() as connection:
-        main.server.analyze(connection, [tables.golden, tables.golden_points, tables.golden_owners])
     return mark
 
 

@@ -152,7 +152,8 @@ def explained(server: Server, error: Exception, url: DatabaseUrl) -> LedgerlineE
 @contextmanager
 def without_secondary_indexes(connection: sa.Connection, tables: Sequence[sa.Table]) -> Iterator[None]:
     """`Server.unindexed` where a primary key cannot, or better not, be taken away."""
-    every = (index for table in tables for index in table.indexes if not _is_partial(index))
+    server = connection.dialect.name
+    every = (index for table in tables for index in table.indexes if not _is_partial(index, server))
     indexes = sorted(every, key=lambda index: str(index.name))
     for index in indexes:
         index.drop(connection)
@@ -161,9 +162,9 @@ def without_secondary_indexes(connection: sa.Connection, tables: Sequence[sa.Tab
         index.create(connection)
 
 
-def _is_partial(index: sa.Index) -> bool:
+def _is_partial(index: sa.Index, server: str) -> bool:
     """Whether it holds few rows: of those that a first load fills in, none."""
-    return any(options.get("where") is not None for options in index.dialect_options.values())
+    return index.dialect_options[server].get("where") is not None
 
 
 def time_kind(column: sa.ColumnElement[Any]) -> ChangeKind | None:

@@ -15,5 +15,4 @@ def upgrade() -> None:
         ["merged_into"],
         sqlite_where=condition,
         postgresql_where=condition,
-        mssql_where=condition,
     )
