@@ -6,6 +6,7 @@ import itertools
 import socket
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -19,7 +20,7 @@ from sqlalchemy.dialects import mysql
 from tests.servers import INVOICE_ENGINES, MAIN_ENGINES
 
 from ledgerline.databases.database import Database
-from ledgerline.databases.engines import Limits, Load
+from ledgerline.databases.engines import Limits, Load, is_among
 from ledgerline.databases.schema import BigInt, Text, Timestamp, activity, key_text, run_progress, words
 from ledgerline.errors import (
     ColumnMissing,
@@ -564,3 +565,38 @@ def test_threads_read_and_load_side_by_side(place: Place) -> None:
             thread.join()
         assert failures == []
     assert place.rows(table).height == 300
+
+
+def test_what_was_opened_ahead_is_read_from_or_closed(place: Place) -> None:
+    place.table()  # so that there is a file
+    with place.opened(read_only=True) as database:
+        database.expect_reading()
+        assert database.read(sa.select(sa.literal(1).label("one"))).rows() == [(1,)]
+    with place.opened(read_only=True) as database:
+        database.expect_reading()  # and never read
+
+
+def test_of_readers_in_several_threads_the_last_closes_what_they_share(place: Place) -> None:
+    place.table()
+    query = sa.select(sa.literal(1).label("one"))
+    with place.opened(read_only=True) as database, ThreadPoolExecutor(3) as pool:
+        for _ in range(2):
+            assert [frame.rows() for frame in pool.map(database.read, [query] * 6)] == [[(1,)]] * 6
+            database.close()
+
+
+@only("postgresql", "sqlserver", "mysql")
+def test_what_could_not_be_opened_ahead_tells_when_it_is_needed(place: Place) -> None:
+    database = Database(replace(place.url, port=_closed_port(), connect_timeout=2), read_only=True)
+    database.expect_reading()
+    with pytest.raises(DatabaseUnreachable):
+        database.read(sa.select(sa.literal(1)))
+    database.close()
+
+
+@pytest.mark.parametrize("integers", [[], [3], [2, 3, -4, 2**62]])
+def test_integers_can_be_written_out(place: Place, integers: list[int]) -> None:
+    table = place.table()
+    place.load((table, pl.DataFrame({"id": [-4, 1, 3, 2**62]})))
+    rows = place.rows(sa.select(table.c.id).where(is_among(table.c.id, integers)).order_by(table.c.id))
+    assert rows["id"].to_list() == sorted({-4, 1, 3, 2**62} & set(integers))
