@@ -25,7 +25,8 @@ from bench.email_strings import email_strings
 from bench.workspace import sqlite_url
 from ledgerline.contacts.emails import clean_email_column, clean_emails, normalise_email
 from ledgerline.contacts.model import VALUE_SEPARATOR, Reason
-from ledgerline.contacts.phones import clean_phone_column, clean_phones, parse_phone
+from ledgerline.contacts.phone_columns import clean_phone_column
+from ledgerline.contacts.phones import clean_phones, parse_phone
 from ledgerline.contacts.texts import join_reasons
 from ledgerline.databases.database import Database
 from ledgerline.databases.schema import source_records

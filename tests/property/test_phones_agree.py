@@ -3,7 +3,7 @@
 Three comparisons, each on every string of `phone_strings` and on arbitrary text:
 
 - `parse_phone` with the library: valid or not, E.164 and type.
-- The columnar recognition of one number (`_recognise`, wherever it decides) with the library. It is asked for
+- The columnar recognition of one number (`recognise`, wherever it decides) with the library. It is asked for
   the bare digits, maybe after a plus: for the rest of the text the policy for fields differs from the library
   on purpose (letters, placeholders, separators, extensions), so that
 - `clean_phone_column` is compared with its reference, `clean_phones`.
@@ -26,15 +26,9 @@ from phonenumbers import PhoneNumberFormat, PhoneNumberType
 from tests.phone_strings import REGIONS, phone_strings
 
 from ledgerline.contacts.model import REASON_SEPARATOR, VALUE_SEPARATOR, PhoneType
-from ledgerline.contacts.phones import (
-    _VALID_PLACEHOLDERS,
-    COLUMNS,
-    Phone,
-    _recognise,
-    clean_phone_column,
-    clean_phones,
-    parse_phone,
-)
+from ledgerline.contacts.phone_columns import COLUMNS, clean_phone_column
+from ledgerline.contacts.phone_numbers import recognise
+from ledgerline.contacts.phones import VALID_PLACEHOLDERS, Phone, clean_phones, parse_phone
 
 COUNT = 100_000  # half a minute on one core, for all tests of this module
 SEED = 2026
@@ -89,7 +83,7 @@ def test_parse_phone_is_the_library(region: str) -> None:
 def test_columnar_recognition_is_the_library_wherever_it_decides(region: str) -> None:
     compact = {re.sub("[^+0-9]", "", text) for text in strings()[region]}
     numbers = [text for text in sorted(compact) if re.fullmatch(r"\+?[0-9]{3,}", text)]
-    decided = _recognise(pl.DataFrame({"number": numbers, "text": numbers}), region)
+    decided = recognise(pl.DataFrame({"number": numbers, "text": numbers}), region)
     rows = decided.select("text", "phone", "phone_type").rows()
     expected = {text: library(text, region) for text in numbers}
     assert [
@@ -102,7 +96,7 @@ def test_columnar_recognition_is_the_library_wherever_it_decides(region: str) ->
 
 def is_placeholder(phone: Phone) -> bool:
     number = phonenumbers.parse(phone.e164)
-    return phonenumbers.national_significant_number(number) in _VALID_PLACEHOLDERS
+    return phonenumbers.national_significant_number(number) in VALID_PLACEHOLDERS
 
 
 @pytest.mark.parametrize("region", REGIONS)

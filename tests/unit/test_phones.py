@@ -9,14 +9,8 @@ from phonenumbers import PhoneMetadata
 
 from ledgerline.contacts import phones
 from ledgerline.contacts.model import PhoneType, Reason
-from ledgerline.contacts.phones import (
-    COLUMNS,
-    CleanPhones,
-    Phone,
-    clean_phone_column,
-    clean_phones,
-    parse_phone,
-)
+from ledgerline.contacts.phone_columns import COLUMNS, clean_phone_column
+from ledgerline.contacts.phones import CleanPhones, Phone, clean_phones, parse_phone
 
 MOBILE = "+919876543210"
 SECOND = "+919876543211"
@@ -385,7 +379,7 @@ def test_the_bounds_of_a_number_are_those_of_the_metadata() -> None:
         if (plan := PhoneMetadata.metadata_for_region_or_calling_code(code, region)) and plan.general_desc
         for length in plan.general_desc.possible_length
     }
-    assert (min(lengths), max(lengths)) == (phones._MIN_DIGITS, phones._MAX_DIGITS)
+    assert (min(lengths), max(lengths)) == (phones.MIN_DIGITS, phones.MAX_DIGITS)
 
 
 def test_no_country_code_begins_another() -> None:

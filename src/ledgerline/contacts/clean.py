@@ -29,7 +29,8 @@ from ledgerline.contacts.model import (
     Relationship,
 )
 from ledgerline.contacts.names import clean_name, clean_name_column
-from ledgerline.contacts.phones import clean_phone_column, clean_phones
+from ledgerline.contacts.phone_columns import clean_phone_column
+from ledgerline.contacts.phones import clean_phones
 from ledgerline.contacts.texts import (
     by_distinct,
     join_reasons,
