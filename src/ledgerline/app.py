@@ -97,10 +97,16 @@ class App:
         return before, after
 
     def prepare(self) -> None:
-        """An embedded main database updates itself; a server's is migrated when its owner says so."""
-        if self.settings.main.url.engine is Engine.SQLITE:
+        """An embedded main database updates itself; a server's is migrated when its owner says so.
+
+        Raises EnvironmentMismatch, SettingsError.
+        """
+        main = self.main
+        if main.url.engine is Engine.SQLITE:
             self.migrate()
-        elif (at := revision(self.main)) != newest_revision():
+            return
+        self._mark.check()
+        if (at := revision(main)) != newest_revision():
             raise SettingsError(
                 f"The main database is at revision {at or 'none'}, this version needs {newest_revision()}.",
                 hint="Run: ledgerline migrate",

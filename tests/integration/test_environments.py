@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
-from tests.house import Installation, contact
+from collections.abc import Callable
+from pathlib import Path
 
+import pytest
+from tests.house import Installation, Watcher, contact
+
+from ledgerline.app import App
+from ledgerline.databases.alerts import Alert, Outbox
 from ledgerline.databases.environments import environment_of
+from ledgerline.databases.runs import utc_now
 from ledgerline.errors import EnvironmentMismatch
+from ledgerline.ingest.run import Cancel
+from ledgerline.operations.config_backup import bring_back
 from ledgerline.operations.keys import Scope
 
 
@@ -15,22 +23,44 @@ def owner(house: Installation) -> str | None:
         return environment_of(main)
 
 
-def test_another_environment_cannot_write(house: Installation) -> None:
+def test_another_environment_cannot_write(house: Installation, tmp_path: Path) -> None:
     house.write_invoice([contact(1, "Asha Rao", "98200 12345")])
-    house.ingest()
+    run = house.ingest(BACKUP_URL=str(tmp_path / "backups"))
     assert owner(house) == "development"
+    with house.app() as app:
+        backup = app.backups.create().id
+        key, _ = app.keys.create("app", {Scope.READ})
     before = house.dump()
     house.environ["ENVIRONMENT"] = "staging"
-    with house.app() as app:
-        for write in (
-            app.migrate,
-            lambda: app.edit(1, {"designation": "Director"}, by="me"),
-            lambda: app.keys.create("mine", {Scope.READ}),
-        ):
-            with pytest.raises(EnvironmentMismatch, match="belongs to development, and this is staging"):
-                write()
+    writes: dict[str, Callable[[App], object]] = {
+        "migrate": lambda app: app.migrate(),
+        "serve": lambda app: app.prepare(),
+        "ingest": lambda app: app.ingest(Watcher(), Cancel()),
+        "plan": lambda app: app.plan(Watcher(), Cancel()),
+        "resume": lambda app: app.ingest(Watcher(), Cancel(), resume=True),
+        "cancel": lambda app: app.cancel(),
+        "undo": lambda app: app.undo(run.id),
+        "unmerge": lambda app: app.unmerge(1),
+        "edit": lambda app: app.edit(1, {"designation": "Director"}, by="me"),
+        "withdraw": lambda app: app.withdraw(1, ["designation"], by="me"),
+        "keys create": lambda app: app.keys.create("mine", {Scope.READ}),
+        "keys revoke": lambda app: app.keys.revoke(key.id),
+        "import": lambda app: bring_back(app.main, {}),
+        "scheduled backup": lambda app: app.back_up(),
+        "restore": lambda app: app.backups.restore(backup, replace_existing=True),
+        "alerts": lambda app: Outbox(app.main.begin_activity).take_over([an_alert()], []),
+    }
+    for name, write in writes.items():
+        with house.app() as app, pytest.raises(EnvironmentMismatch) as refused:
+            write(app)
+        assert "belongs to development, and this is staging" in refused.value.detail, name
     assert house.dump() == before
     assert owner(house) == "development"
+
+
+def an_alert() -> Alert:
+    now = utc_now()
+    return Alert("an-id", "database.main", "database_down", "x", "T", "", "", "", "", now, now)
 
 
 def test_a_database_changes_hands_when_told(house: Installation) -> None:

@@ -10,12 +10,13 @@ import secrets
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ledgerline import __version__
+from ledgerline.databases.environments import EnvironmentMark
 from ledgerline.databases.migrate import newest_revision, revision
 from ledgerline.errors import BackupDamaged, BackupMissing, DatabaseError, RestoreRefused, UsageError
 from ledgerline.operations import vault
@@ -201,9 +202,11 @@ class Backups:
         replace_existing  also where it holds data; the old database is kept beside the new one
         drop_old          unless this is said
 
-        Raises RestoreRefused, BackupMissing, BackupDamaged (it is checked before it takes its place).
+        Raises RestoreRefused, EnvironmentMismatch, BackupMissing, BackupDamaged (it is checked before it
+        takes its place).
         """
         manifest = self._chosen(backup)
+        self._demand_ours()
         stamp = f"{datetime.now(UTC):%Y%m%d%H%M%S}"
         if self._holds_data() and not replace_existing:
             raise RestoreRefused(
@@ -228,6 +231,13 @@ class Backups:
             self._engine.drop(old)
             old = None
         return Restored(manifest, self.url.render(), old.render() if old else None, proof)
+
+    def _demand_ours(self) -> None:
+        """Raises EnvironmentMismatch where the database that would be replaced belongs to another."""
+        if not self._engine.exists(self.url):
+            return
+        with suppress(DatabaseError), opened(self.url) as main:  # what cannot be read tells no owner
+            EnvironmentMark(main, self.settings.environment).check()
 
     def _holds_data(self) -> bool:
         if not self._engine.exists(self.url):
