@@ -15,14 +15,23 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from tests.house import Installation, contact
+from tests.house import Installation, Watcher, contact
 from tests.postgres import PostgresServer
 from tests.servers import new_database
 
 from ledgerline.databases.database import Database
 from ledgerline.databases.migrate import migrate
-from ledgerline.databases.schema import contacts, metadata, source_pauses, source_records, templates
-from ledgerline.errors import BackupDamaged, BackupError, PassphraseWrong, RestoreRefused
+from ledgerline.databases.schema import (
+    Staging,
+    contacts,
+    metadata,
+    source_pauses,
+    source_records,
+    templates,
+)
+from ledgerline.databases.staging import create as create_staging
+from ledgerline.errors import BackupDamaged, BackupError, Cancelled, PassphraseWrong, RestoreRefused
+from ledgerline.ingest.run import Cancel
 from ledgerline.operations import backup_postgresql
 from ledgerline.operations.backup import Backups, superfluous
 from ledgerline.operations.backup_content import contents
@@ -142,6 +151,52 @@ def test_writers_go_on_while_a_backup_is_taken(filled: Installation) -> None:
     for manifest in manifests:
         assert manifest.proven_at is not None
         assert manifest.tables["templates"].rows % 2 == 0
+
+
+def test_a_run_that_drops_its_tables_is_not_in_the_way(filled: Installation) -> None:
+    """Neither does it wait for the backup, nor the backup for it; and what is gone then is not missed."""
+    staging = Staging(99, "INVOICE")
+    with filled.main() as main:
+        with main.begin() as connection:
+            create_staging(connection, staging)
+        with main.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            connection.exec_driver_sql(f"DROP TABLE {staging.records.name}")
+            thread = threading.Thread(target=taking(filled).create)
+            thread.start()
+            thread.join(60)
+            is_waiting = thread.is_alive()
+            connection.exec_driver_sql("COMMIT")
+            thread.join()
+    assert not is_waiting
+    assert taking(filled).last_proven() is not None
+
+
+def test_a_run_that_was_at_work_is_not_resumed_after_a_restore(filled: Installation) -> None:
+    """What it had read is in staging tables, which may not be in the backup: nothing of it may be lost."""
+    filled.add(contact(70, "Chandra Bose", "98200 77777"))
+    cancel = Cancel()
+    with filled.app() as app, pytest.raises(Cancelled):
+        app.ingest(_Stopping(cancel), cancel, full=True, partition_rows=10)
+    taking(filled).create()
+    taking(filled).restore(replace_existing=True)
+    assert [run.status for run in filled.runs()] == ["succeeded", "cancelled"]
+    assert not any(name.startswith("staging") for name in filled.table_names())
+    run = filled.ingest()
+    assert (run.id, run.counts["inserted"]) == (3, 1)
+
+
+class _Stopping(Watcher):
+    """Stops the run after its first partition."""
+
+    def __init__(self, cancel: Cancel) -> None:
+        super().__init__()
+        self._cancel = cancel
+
+    def progress(self, stage: str, done: int, total: int, rows: int) -> None:
+        super().progress(stage, done, total, rows)
+        if rows:
+            self._cancel.request()
 
 
 # -- what was harmed is found ----------------------------------------------------------------------------

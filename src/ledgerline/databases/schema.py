@@ -36,6 +36,7 @@ Keys are compared as binary text: an index on them is half the size and twice as
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -651,6 +652,11 @@ COMPARED_COLUMNS = (
     "data_quality_score",
     "owner",
 )
+
+
+def is_staging(table: str) -> bool:
+    """Whether a table is one of `Staging`: such tables come and go with runs."""
+    return re.fullmatch(r"staging_\d+_[a-z_]+", table) is not None
 
 
 class Staging:

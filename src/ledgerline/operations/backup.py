@@ -32,6 +32,7 @@ from ledgerline.operations.backup_engines import (
 )
 from ledgerline.operations.backup_folder import Folder
 from ledgerline.operations.backup_manifest import Check, Manifest, Proof, Stored
+from ledgerline.operations.backup_runs import give_up_what_went_on
 from ledgerline.settings import Settings
 from ledgerline.url import DatabaseUrl, Engine
 
@@ -224,6 +225,8 @@ class Backups:
                 tuple(self._checks(manifest, built)),
             )
             _demand(replace(manifest, proofs=(proof,)))
+            with opened(built) as database:
+                give_up_what_went_on(database)
             old = self._engine.swap(built, self.url, f"before-{stamp}")
         finally:
             self._engine.drop(built)

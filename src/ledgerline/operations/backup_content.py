@@ -1,5 +1,7 @@
 """What a database holds, as figures: rows and a hash of each table, the same on every engine.
 
+Staging tables are left out: a run that ends drops them, also while they are looked at.
+
 The hash is the sum of its rows' SHA-256 (modulo 2**256): it needs no order, so nothing is sorted, and rows
 stream. A row that is missing, doubled or changed changes it.
 """
@@ -14,6 +16,8 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from ledgerline.databases.schema import is_staging
+
 _PAGE = 2_000  # rows
 _MODULUS = 1 << 256
 
@@ -26,8 +30,9 @@ class Content:
 
 def contents(connection: sa.Connection) -> dict[str, Content]:
     """Every table that the connection sees by its name; at one instant where the caller's transaction is."""
+    names = [name for name in sa.inspect(connection).get_table_names() if not is_staging(name)]
     found = sa.MetaData()
-    found.reflect(connection)
+    found.reflect(connection, only=names)
     return {name: _content(connection, table) for name, table in sorted(found.tables.items())}
 
 

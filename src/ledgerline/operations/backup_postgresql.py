@@ -39,6 +39,8 @@ from ledgerline.url import DatabaseUrl
 
 _NAME_BYTES = 63  # of any name in PostgreSQL
 _ATTEMPTS = 20  # to rename a database that others connect to again
+# A run that ends drops these; the dump would lock it out, or find them gone.
+_WITHOUT_STAGING = "--exclude-table=*.staging_[0-9]*"
 
 
 class _Tools(NamedTuple):
@@ -58,7 +60,7 @@ class _PostgreSQL:
             connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
             snapshot = connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar()
             command = [str(tools.dump), "--format=custom", "--no-password", f"--snapshot={snapshot}"]
-            _run([*command, f"--file={dump}"], main.url)
+            _run([*command, _WITHOUT_STAGING, f"--file={dump}"], main.url)
             tables = contents(connection)
             connection.exec_driver_sql("ROLLBACK")
         return Taken(Copy({"main": dump}), tables, f"PostgreSQL {version}")
@@ -96,7 +98,9 @@ class _PostgreSQL:
 
     def drop(self, url: DatabaseUrl) -> None:
         with _maintenance(url) as connection:
-            connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {_quoted(url.database)} WITH (FORCE)")
+            # Not by force: that would have to end the server's own vacuum, which only its owner may. It makes
+            # way by itself, and nobody else knows of this database.
+            connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {_quoted(url.database)}")
 
     def integrity(self, database: Database) -> list[Check]:
         """`pg_restore` told what it could not restore; constraints that nobody validated are left."""
@@ -243,7 +247,8 @@ def _create(connection: sa.Connection, name: str, like: str) -> str:
 def _disconnect(connection: sa.Connection, names: Sequence[str]) -> None:
     query = sa.text(
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-        " WHERE datname = ANY(:names) AND pid <> pg_backend_pid()"
+        " WHERE datname = ANY(:names) AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        " AND (SELECT pg_has_role(usesysid, 'USAGE'))"
     )
     connection.execute(query, {"names": list(names)}).all()
 
