@@ -1,14 +1,15 @@
 """What production must not run with: keys to guess, connections to listen to, one database in both roles.
 
-Pure: values in, risks out. `settings` refuses production with any; `ledgerline config check` lists them.
+Values in, risks out; of the machine only paths are looked at. `settings` refuses production with any;
+`ledgerline config check` lists them.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Iterator
-from pathlib import PurePath
 from typing import Final, NamedTuple
 
 from ledgerline.url import DatabaseUrl, Encrypt, Engine
@@ -86,7 +87,7 @@ def is_this_machine(host: str) -> bool:
 
 
 def _same(main: DatabaseUrl, invoice: DatabaseUrl) -> Iterator[Risk]:
-    if _place(main) == _place(invoice):
+    if place(main) == place(invoice):
         yield Risk(
             "INVOICE_DATABASE_URL",
             "It is the same database as DATABASE_URL.",
@@ -94,8 +95,11 @@ def _same(main: DatabaseUrl, invoice: DatabaseUrl) -> Iterator[Risk]:
         )
 
 
-def _place(url: DatabaseUrl) -> tuple[object, ...]:
+def place(url: DatabaseUrl) -> tuple[object, ...]:
+    """What is the same for every spelling of one database, whoever logs in and how."""
     if url.engine is Engine.SQLITE:
-        return (url.engine, PurePath(url.database))
+        return (url.engine, os.path.normcase(os.path.realpath(url.database)))
     host = "localhost" if _is_here(url) else url.host.lower()
-    return (url.engine, host, url.instance.lower(), url.effective_port, url.database.lower())
+    # Names of databases are compared as PostgreSQL alone does it: elsewhere the case makes no other.
+    name = url.database if url.engine is Engine.POSTGRESQL else url.database.lower()
+    return (url.engine, host, url.instance.lower(), url.effective_port, name)

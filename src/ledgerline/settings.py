@@ -863,7 +863,7 @@ def _web_address(text: str) -> str:
 
 
 def _folder(text: str) -> str:
-    if re.match(r"[a-z0-9+]+://[^/@]*:[^/@]*@", text):
+    if re.match(r"[\w+.-]+://[^/@]*:.*@", text):
         raise SettingsError(
             "It holds a password.", hint="Give the storage's credentials as its own tools take them."
         )

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import shutil
 import stat
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import fsspec
 import pytest
 import sqlalchemy as sa
+from fsspec.implementations.local import LocalFileSystem
 from tests.house import Installation, Watcher, contact
 from tests.postgres import PostgresServer
 from tests.servers import new_database
@@ -30,13 +36,21 @@ from ledgerline.databases.schema import (
     templates,
 )
 from ledgerline.databases.staging import create as create_staging
-from ledgerline.errors import BackupDamaged, BackupError, Cancelled, PassphraseWrong, RestoreRefused
+from ledgerline.errors import (
+    BackupDamaged,
+    BackupError,
+    BackupMissing,
+    Cancelled,
+    PassphraseWrong,
+    RestoreRefused,
+)
 from ledgerline.ingest.run import Cancel
 from ledgerline.operations import backup_postgresql
 from ledgerline.operations.backup import Backups, superfluous
 from ledgerline.operations.backup_content import contents
 from ledgerline.operations.backup_engines import contents_of
 from ledgerline.operations.backup_manifest import Manifest
+from ledgerline.url import DatabaseUrl
 
 PASSPHRASE = "correct horse battery"
 AN_INSTANT = datetime(2026, 1, 2, 3, 4, 5, 1200)  # noqa: DTZ001  as the database keeps it
@@ -295,7 +309,7 @@ def test_a_backup_that_was_interrupted_is_none(filled: Installation, backups_fol
     taken = taking(filled).create()
     (backups_folder / f"{taken.id}.json").unlink()
     assert taking(filled).known() == []
-    assert set(taking(filled).damaged()) == {file.name for file in taken.files}
+    assert set(taking(filled).unfinished()) == {file.name for file in taken.files}
 
 
 def test_a_whole_backup_of_other_data_is_found(filled: Installation, backups_folder: Path) -> None:
@@ -342,6 +356,85 @@ def test_an_encrypted_backup_shows_nothing(filled: Installation, backups_folder:
         taking(filled).restore(taken.id, replace_existing=True)
 
 
+def test_a_disk_that_is_full_is_told_and_left_as_it_was(filled: Installation, backups_folder: Path) -> None:
+    """A limit of what a file may have is to a program as a full disk is, also to pg_dump and pg_restore."""
+    taking(filled).create()
+    good = taking(filled).known()[0]
+    before, files = everything(filled), sorted(backups_folder.iterdir())
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    space = 200_000 if filled.engine == "sqlite" else 20_000  # bytes: less than any copy needs
+    for work in (
+        lambda: taking(filled).create(),
+        lambda: taking(filled).prove(good.id),
+        lambda: taking(filled).restore(good.id, replace_existing=True),
+    ):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (space, limits[1]))
+        try:
+            with pytest.raises(BackupError) as refused:
+                work()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert not isinstance(refused.value, BackupDamaged)  # nothing is wrong with the backup
+        assert "TMPDIR" in refused.value.hint or "pg_dump failed" in refused.value.detail
+    assert (everything(filled), sorted(backups_folder.iterdir())) == (before, files)
+    assert taking(filled).last_proven() == good
+
+
+class _FullStorage(LocalFileSystem):
+    """A folder that is full when the manifest is to be written."""
+
+    protocol = ("full", "full")
+
+    def _open(self, path: str, *options: Any, **further: Any) -> Any:
+        if path.endswith(".json.part"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super()._open(path, *options, **further)  # type: ignore[no-untyped-call]
+
+
+def test_a_backup_that_fails_leaves_no_files(filled: Installation, backups_folder: Path) -> None:
+    fsspec.register_implementation("full", _FullStorage, clobber=True)  # type: ignore[no-untyped-call]
+    filled.environ["BACKUP_URL"] = f"full://{backups_folder}"
+    with pytest.raises(BackupError, match="No space left"):
+        taking(filled).create()
+    assert list(backups_folder.iterdir()) == []
+
+
+def test_what_is_not_ours_is_left_alone(filled: Installation, backups_folder: Path) -> None:
+    filled.environ["BACKUP_KEEP"] = "1"
+    backups_folder.mkdir()
+    foreign = [backups_folder / name for name in ("README.txt", "notes.json", "x.main.db")]
+    for file in foreign:
+        file.write_text("{}")
+    (backups_folder / "old").mkdir()
+    taken = [taking(filled).create() for _ in range(2)]
+    assert [one.id for one in taking(filled).known()] == [taken[1].id]
+    assert (taking(filled).damaged(), taking(filled).unfinished()) == ([], [])
+    assert all(file.exists() for file in foreign)
+
+
+def test_two_backups_at_once(filled: Installation) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(lambda _: taking(filled).create(), range(2)))
+    assert {one.id for one in taking(filled).known()} == {one.id for one in made}
+    assert all(one.proven_at for one in taking(filled).known())
+
+
+def test_a_backup_that_is_deleted_while_it_is_proven_does_not_come_back(
+    filled: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = taking(filled).create(prove=False)
+    checks = Backups._checks
+
+    def meanwhile(self: Backups, manifest: Manifest, url: DatabaseUrl) -> Any:
+        self.folder.delete_backup(manifest)
+        return checks(self, manifest, url)
+
+    monkeypatch.setattr(Backups, "_checks", meanwhile)
+    with pytest.raises(BackupMissing, match="deleted while"):
+        taking(filled).prove(taken.id)
+    assert taking(filled).known() == []
+
+
 def test_a_folder_may_be_a_url(filled: Installation) -> None:
     filled.environ["BACKUP_URL"] = f"memory://backups-{filled.engine}/ledgerline"
     taken = taking(filled).create()
@@ -371,15 +464,19 @@ def test_nothing_is_left_behind(filled: Installation, postgres: PostgresServer, 
 def test_no_password_is_on_a_command_line(
     postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The real tools, called through a script that notes its arguments."""
-    real, seen = backup_postgresql._tools(18), tmp_path / "seen"
+    """The real tools, called through a script that notes its arguments, and the password apart from them."""
+    real, seen, given = backup_postgresql._tools(18), tmp_path / "seen", tmp_path / "given"
+    password = "Hunter2 '\"\\$(id)`%;:@/?#&=ü"
     for tool in ("pg_dump", "pg_restore"):
         script = tmp_path / tool
-        script.write_text(f'#!/bin/sh\necho "$0 $@" >> {seen}\nexec {real.dump.parent / tool} "$@"\n')
+        note = f'echo "$0 $@" >> {seen}\nprintf %s "$PGPASSWORD" > {given}\n'
+        script.write_text(f'#!/bin/sh\n{note}exec {real.dump.parent / tool} "$@"\n')
         script.chmod(script.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     house = Installation("postgresql", tmp_path, postgres, BACKUP_URL=str(tmp_path / "backups"))
-    house.environ["DATABASE_URL"] = house.environ["DATABASE_URL"].replace("postgres@", "postgres:Hunter2@")
+    house.environ["DATABASE_URL"] = house.environ["DATABASE_URL"].replace(
+        "postgres@", f"postgres:{quote(password, safe='')}@"
+    )
     with house.app() as app:
         app.migrate()
     assert taking(house).create().proven_at is not None
@@ -387,6 +484,7 @@ def test_no_password_is_on_a_command_line(
     assert "pg_dump --format=custom" in text
     assert "pg_restore" in text
     assert "Hunter2" not in text
+    assert given.read_text(encoding="utf-8") == password
 
 
 def test_a_swap_that_fails_leaves_the_old_database(
@@ -400,7 +498,7 @@ def test_a_swap_that_fails_leaves_the_old_database(
         monkeypatch.setattr("ledgerline.operations.backup_sqlite.Path.replace", _out_of_luck)
     else:
         monkeypatch.setattr(backup_postgresql, "_rename", _out_of_luck)
-    with pytest.raises(OSError, match="out of luck"):
+    with pytest.raises(BackupError, match="out of luck"):
         taking(filled).restore(replace_existing=True)
     monkeypatch.undo()
     assert everything(filled) == before
@@ -477,6 +575,34 @@ def test_pruning_keeps_the_last_proven_one(filled: Installation, backups_folder:
     assert {path.name.partition(".")[0] for path in backups_folder.iterdir()} == kept
 
 
+def test_a_backup_that_lost_a_file_is_not_the_last_proven_one(
+    filled: Installation, backups_folder: Path
+) -> None:
+    """Its manifest says that it was good, and it would be the only one that pruning spares."""
+    older, newer = taking(filled).create(), taking(filled).create()
+    file = backups_folder / newer.files[0].name
+    for harm in (_truncate, Path.unlink):
+        harm(file)
+        assert taking(filled).lacking(taking(filled).known()) == {newer.id: [file.name]}
+        last = taking(filled).last_proven()
+        assert last is not None
+        assert last.id == older.id
+        filled.environ["BACKUP_KEEP"] = "1"
+        assert taking(filled).prune(now=older.taken_at + timedelta(days=999)) == []
+
+
+def test_a_backup_stays_ours_when_the_login_changes(filled: Installation) -> None:
+    taken = taking(filled).create()
+    url = filled.environ["DATABASE_URL"]
+    if filled.engine == "postgresql":
+        filled.environ["DATABASE_URL"] = url.replace("127.0.0.1", "localhost") + "?sslmode=prefer"
+    else:
+        filled.environ["DATABASE_URL"] = url.replace("/house", "/./house")
+    last = taking(filled).last_proven()
+    assert last is not None
+    assert last.id == taken.id
+
+
 def test_another_environment_is_left_alone(filled: Installation) -> None:
     taken = taking(filled).create()
     filled.environ.update(ENVIRONMENT="staging", BACKUP_KEEP="1", BACKUP_KEEP_FOR="1s")
@@ -500,3 +626,7 @@ def test_superfluous_by_count_and_age(filled: Installation) -> None:
     assert gone(2, 100) == ["2", "4", "5"]  # 3 is the last that was proven
     assert gone(10, 1) == ["2", "4", "5"]
     assert gone(1, 0) == ["1", "2", "4", "5"]
+    after = superfluous(line, 4, day, one.taken_at + 99 * day)
+    assert [m.id for m in after] == ["1", "2", "4", "5"]  # the newest stays, and the last that was proven
+    after = superfluous(line, 1, day, one.taken_at, lacking={"3"})
+    assert [m.id for m in after] == ["1", "2", "3", "5"]

@@ -65,6 +65,9 @@ def test_unencrypted_connections(main: str, is_refused: bool) -> None:
         ("sqlite:///data/main.db", "sqlite:///data/main.db", True),
         ("sqlite:///data/main.db", "sqlite:///data/./main.db", True),
         ("sqlite:///data/main.db", "sqlite:///data/invoice.db", False),
+        ("sqlite:///data/main.db", "sqlite:///data/../data/main.db", True),
+        ("sqlite:///data/main.db", f"sqlite:///{(Path.cwd() / 'data/main.db').as_posix()}", True),
+        ("postgresql://a@localhost/x", "postgresql://a@localhost/X", False),
         ("postgresql://a@localhost/x", "postgresql://b@127.0.0.1:5432/x", True),
         ("postgresql://a@localhost/x", "postgresql://b@127.0.0.1:5433/x", False),
         (

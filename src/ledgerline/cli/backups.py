@@ -45,17 +45,25 @@ def list_backups(json: Json = False) -> None:
     """All backups in the folder, the newest first, and whether they were proven."""
     with opened(quiet=json) as app:
         found, damaged = app.backups.known(), app.backups.damaged()
+        lacking, unfinished = app.backups.lacking(found), app.backups.unfinished()
     if json:
-        show.print_json([_document(manifest) for manifest in found])
+        show.print_json([{**_document(one), "lacking": lacking.get(one.id, [])} for one in found])
         return
     table = Table("id", "taken (UTC)", "size", "rows", "revision", "state", box=None, padding=(0, 2))
     for one in found:
         rows = sum(content.rows for content in one.tables.values())
         taken = f"{one.taken_at:%Y-%m-%d %H:%M}"
-        table.add_row(one.id, taken, _size(one), f"{rows:,}", one.revision or "", _state(one))
+        state = "[red]files are missing[/]" if one.id in lacking else _state(one)
+        table.add_row(one.id, taken, _size(one), f"{rows:,}", one.revision or "", state)
     show.out.print(table)
     for name in damaged:
-        show.err.print(f"[yellow]note:[/] {escape(name)} is damaged or was never finished.")
+        show.err.print(f"[yellow]note:[/] The manifest of {name} is damaged: nothing of it can be restored.")
+    for name in (file for files in lacking.values() for file in files):
+        show.err.print(f"[yellow]note:[/] {escape(name)} is missing, or not as long as it was.")
+    for name in unfinished:
+        show.err.print(
+            f"[yellow]note:[/] {escape(name)} has no manifest: its backup goes on now, or was interrupted."
+        )
 
 
 @backups.command()

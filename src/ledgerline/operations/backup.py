@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,15 @@ from pathlib import Path
 from ledgerline import __version__
 from ledgerline.databases.environments import EnvironmentMark
 from ledgerline.databases.migrate import newest_revision, revision
-from ledgerline.errors import BackupDamaged, BackupMissing, DatabaseError, RestoreRefused, UsageError
+from ledgerline.errors import (
+    BackupDamaged,
+    BackupError,
+    BackupMissing,
+    ConnectionStringError,
+    DatabaseError,
+    RestoreRefused,
+    UsageError,
+)
 from ledgerline.operations import vault
 from ledgerline.operations.backup_checks import application_checks, differences
 from ledgerline.operations.backup_content import Content
@@ -30,11 +38,12 @@ from ledgerline.operations.backup_engines import (
     opened,
     tables_with_rows,
 )
-from ledgerline.operations.backup_folder import Folder
+from ledgerline.operations.backup_folder import Folder, lacking, new_id
 from ledgerline.operations.backup_manifest import Check, Manifest, Proof, Stored
 from ledgerline.operations.backup_runs import give_up_what_went_on
+from ledgerline.safety import place
 from ledgerline.settings import Settings
-from ledgerline.url import DatabaseUrl, Engine
+from ledgerline.url import DatabaseUrl, Engine, parse_url
 
 # Written by every installation, however little it holds.
 _NO_DATA = frozenset({"alembic_version", "installation"})
@@ -61,10 +70,22 @@ class Backups:
 
         Raises BackupDamaged when the proof fails (the backup stays, marked as bad), BackupError.
         """
-        taken_at, began = datetime.now(UTC), time.monotonic()
-        stamp = f"{taken_at:%Y%m%dT%H%M%S}{taken_at.microsecond // 1000:03}Z"
-        backup = f"{stamp}-{self.settings.environment}-{secrets.token_hex(3)}"
-        with self._workspace() as workspace, opened(self.url) as main:
+        taken_at = datetime.now(UTC)
+        backup = new_id(taken_at, self.settings.environment)
+        try:
+            manifest = self._take(backup, taken_at)
+        except BaseException:
+            self.folder.discard(backup)  # or each failure would leave the disk a little fuller
+            raise
+        if prove:
+            manifest = self.prove(backup)
+            _demand(manifest)
+        self.prune()
+        return manifest
+
+    def _take(self, backup: str, taken_at: datetime) -> Manifest:
+        began = time.monotonic()
+        with _workspace() as workspace, opened(self.url) as main:
             taken = self._engine.take(main, workspace, backup)
             stored, key = self._store(backup, taken.copy, workspace)
             manifest = Manifest(
@@ -84,10 +105,6 @@ class Backups:
                 moved=taken.moved,
             )
             self.folder.write_manifest(manifest)
-        if prove:
-            manifest = self.prove(backup)
-            _demand(manifest)
-        self.prune()
         return manifest
 
     def _store(self, backup: str, copy: Copy, workspace: Path) -> tuple[list[Stored], str | None]:
@@ -109,8 +126,12 @@ class Backups:
         return [manifest for manifest in map(self._readable, self.folder.ids()) if manifest is not None]
 
     def damaged(self) -> list[str]:
-        """Backups whose manifest cannot be read, and files of unfinished ones."""
-        return [*(one for one in self.folder.ids() if self._readable(one) is None), *self.folder.unfinished()]
+        """Backups whose manifest cannot be read."""
+        return [one for one in self.folder.ids() if self._readable(one) is None]
+
+    def unfinished(self) -> list[str]:
+        """Files of backups that have no manifest."""
+        return self.folder.unfinished()
 
     def _readable(self, backup: str) -> Manifest | None:
         try:
@@ -119,12 +140,23 @@ class Backups:
             return None
 
     def last_proven(self) -> Manifest | None:
-        """The newest backup of this environment that was found good when it was last proven."""
-        return next((manifest for manifest in self._own() if manifest.proven_at), None)
+        """The newest backup of this database and environment that was found good when it was last proven.
+
+        One that has lost a file since is none.
+        """
+        proven = [manifest for manifest in self._own() if manifest.proven_at]
+        lost = self.lacking(proven)
+        return next((manifest for manifest in proven if manifest.id not in lost), None)
+
+    def lacking(self, manifests: Sequence[Manifest]) -> dict[str, list[str]]:
+        """Those of these backups that are not whole: id → files that are missing, or of another length."""
+        sizes = self.folder.sizes()
+        return {one.id: files for one in manifests if (files := lacking(one, sizes))}
 
     def _own(self) -> list[Manifest]:
-        here = (self.settings.environment.value, self.url.engine.value, self.url.render())
-        return [one for one in self.known() if (one.environment, one.engine, one.database) == here]
+        """Of the same place: its login and the options of its URL may change."""
+        environment, here = self.settings.environment.value, place(self.url)
+        return [one for one in self.known() if one.environment == environment and _place_of(one) == here]
 
     def _chosen(self, backup: str | None) -> Manifest:
         if backup is not None:
@@ -143,11 +175,12 @@ class Backups:
         """Restore a backup (the newest) into scratch, check it, and note the result in its manifest.
 
         A bad one is told by the proof in the manifest. Raises what keeps it from being tried at all:
-        BackupMissing, BackupDamaged (of the manifest itself), PassphraseWrong, PermissionDenied.
+        BackupMissing, BackupDamaged (of the manifest itself), PassphraseWrong, PermissionDenied, BackupError
+        (no space, for instance).
         """
         manifest = self._chosen(backup)
         began = time.monotonic()
-        with self._workspace() as workspace:
+        with _workspace() as workspace:
             scratch = self._engine.scratch(self.url, workspace, f"scratch-{secrets.token_hex(6)}")
             try:
                 self._build(manifest, scratch, workspace)
@@ -157,6 +190,11 @@ class Backups:
             finally:
                 self._engine.drop(scratch)
         proof = Proof(datetime.now(UTC), round(time.monotonic() - began, 3), tuple(checks))
+        if manifest.id not in self.folder.ids():  # noted now, it would look like a backup
+            raise BackupMissing(
+                f"Backup {manifest.id} was deleted while it was proven.",
+                hint="Another process has pruned: see BACKUP_KEEP and BACKUP_KEEP_FOR.",
+            )
         proven = replace(manifest, proofs=(*manifest.proofs, proof))
         self.folder.write_manifest(proven)
         return proven
@@ -217,7 +255,7 @@ class Backups:
         built = self._engine.beside(self.url, f"restoring-{stamp}")
         began = time.monotonic()
         try:
-            with self._workspace() as workspace:
+            with _workspace() as workspace:
                 self._build(manifest, built, workspace)
             proof = Proof(
                 datetime.now(UTC),
@@ -227,7 +265,8 @@ class Backups:
             _demand(replace(manifest, proofs=(proof,)))
             with opened(built) as database:
                 give_up_what_went_on(database)
-            old = self._engine.swap(built, self.url, f"before-{stamp}")
+            with _explained():
+                old = self._engine.swap(built, self.url, f"before-{stamp}")
         finally:
             self._engine.drop(built)
         if old is not None and drop_old:
@@ -255,10 +294,10 @@ class Backups:
     def prune(self, *, dry_run: bool = False, now: datetime | None = None) -> list[Manifest]:
         """Delete backups of this database beyond BACKUP_KEEP or older than BACKUP_KEEP_FOR; those that went.
 
-        The last one that was proven always stays.
+        The last one that was proven always stays, and so does the newest.
         """
-        kept = self.settings.backups
-        gone = superfluous(self._own(), kept.keep, kept.keep_for, now or datetime.now(UTC))
+        kept, own = self.settings.backups, self._own()
+        gone = superfluous(own, kept.keep, kept.keep_for, now or datetime.now(UTC), lacking=self.lacking(own))
         for manifest in gone if not dry_run else ():
             self.folder.delete_backup(manifest)
         return gone
@@ -269,23 +308,49 @@ class Backups:
     def _engine(self) -> BackupEngine:
         return engine_for(self.url.engine)
 
-    @contextmanager
-    def _workspace(self) -> Iterator[Path]:
-        """A folder that nobody else can read, gone afterwards: files lie in it unencrypted."""
-        with tempfile.TemporaryDirectory(prefix="ledgerline-backup-") as name:
-            yield Path(name)
+
+@contextmanager
+def _workspace() -> Iterator[Path]:
+    """A folder that nobody else can read, gone afterwards: files lie in it unencrypted."""
+    with _explained(), tempfile.TemporaryDirectory(prefix="ledgerline-backup-") as name:
+        yield Path(name)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What the disks of this machine refuse. Raises BackupError."""
+    try:
+        yield
+    except OSError as error:
+        file = error.filename2 or error.filename or tempfile.gettempdir()
+        raise BackupError(
+            f"{file} cannot be read or written: {error.strerror or error}.",
+            hint="Check the rights and the space there. Copies pass through the folder for temporary files,"
+            " which TMPDIR names.",
+        ) from error
 
 
 def superfluous(
-    newest_first: Sequence[Manifest], keep: int, keep_for: timedelta, now: datetime
+    newest_first: Sequence[Manifest],
+    keep: int,
+    keep_for: timedelta,
+    now: datetime,
+    lacking: Collection[str] = (),
 ) -> list[Manifest]:
-    """The backups that need not be kept."""
-    proven = next((one.id for one in newest_first if one.proven_at), None)
+    """The backups that need not be kept. `lacking`: the ids of those that have lost a file."""
+    proven = next((one.id for one in newest_first if one.proven_at and one.id not in lacking), None)
     return [
         one
-        for place, one in enumerate(newest_first)
-        if (place >= keep or now - one.taken_at > keep_for) and one.id != proven
+        for number, one in enumerate(newest_first)
+        if number and (number >= keep or now - one.taken_at > keep_for) and one.id != proven
     ]
+
+
+def _place_of(manifest: Manifest) -> tuple[object, ...] | None:
+    try:
+        return place(parse_url(manifest.database))
+    except ConnectionStringError:
+        return None
 
 
 def _compared(manifest: Manifest, found: dict[str, Content]) -> Check:

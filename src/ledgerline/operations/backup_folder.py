@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+import re
+import secrets
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from ledgerline.errors import BackupDamaged, BackupError, BackupMissing, DriverMissing
 from ledgerline.operations import backup_manifest
@@ -15,6 +21,14 @@ from ledgerline.operations.backup_manifest import Manifest, Stored
 
 _SUFFIX = ".json"
 _CHUNK = 1 << 20
+# What else lies in the folder is somebody else's, and left alone.
+_OURS = re.compile(r"(?P<id>\d{8}T\d{9}Z-[a-z]+-[0-9a-f]{6})\..+")
+
+
+def new_id(taken_at: datetime, environment: str) -> str:
+    """In the order of time. `taken_at`: UTC."""
+    stamp = f"{taken_at:%Y%m%dT%H%M%S}{taken_at.microsecond // 1000:03}Z"
+    return f"{stamp}-{environment}-{secrets.token_hex(3)}"
 
 
 class Folder:
@@ -34,22 +48,23 @@ class Folder:
 
     def ids(self) -> list[str]:
         """The backups that were finished, the newest first."""
-        return sorted(
-            (name[: -len(_SUFFIX)] for name in self._names() if name.endswith(_SUFFIX)), reverse=True
-        )
+        return sorted(_finished(self.sizes()), reverse=True)
 
     def unfinished(self) -> list[str]:
-        """Files that no manifest speaks of: of a backup that was interrupted, or goes on now."""
-        names = self._names()
-        finished = {name[: -len(_SUFFIX)] for name in names if name.endswith(_SUFFIX)}
+        """Files of backups that have no manifest: one was interrupted, or goes on now."""
+        names = self.sizes()
+        finished = _finished(names)
         return sorted(name for name in names if name.partition(".")[0] not in finished)
 
-    def _names(self) -> list[str]:
+    def sizes(self) -> dict[str, int]:
+        """The files of backups, and how many bytes each has."""
         with self._explained("read"):
             self._storage.invalidate_cache()
             if not self._storage.exists(self._root):
-                return []
-            return [str(path).rpartition("/")[2] for path in self._storage.ls(self._root, detail=False)]
+                return {}
+            found = self._storage.ls(self._root, detail=True)
+        named = ((str(one["name"]).rpartition("/")[2], one) for one in found if one["type"] == "file")
+        return {name: int(one["size"]) for name, one in named if _OURS.fullmatch(name)}
 
     def manifest(self, backup: str) -> Manifest:
         """Raises BackupMissing, BackupDamaged."""
@@ -64,7 +79,9 @@ class Folder:
         """At once or not at all, also where an older one is replaced."""
         name = manifest.id + _SUFFIX
         with self._explained("written"):
-            self._storage.pipe_file(self._path(f"{name}.part"), backup_manifest.write(manifest))
+            with self._storage.open(self._path(f"{name}.part"), "wb") as target:
+                target.write(backup_manifest.write(manifest))
+                self._settle(target)
             self._storage.mv(self._path(f"{name}.part"), self._path(name))
 
     def store(self, file: Path, part: str, name: str) -> Stored:
@@ -77,26 +94,37 @@ class Folder:
                     digest.update(chunk)
                     size += len(chunk)
                     target.write(chunk)
+                self._settle(target)
         return Stored(part, name, size, digest.hexdigest())
 
     def fetch(self, stored: Stored, target: Path) -> None:
         """Copy a file out of the folder. Raises BackupDamaged when it is not what was stored."""
         digest = hashlib.sha256()
-        try:
-            with (
-                self._explained("read", may_miss=True),
-                self._storage.open(self._path(stored.name), "rb") as source,
-                target.open("wb") as copy,
-            ):
-                while chunk := source.read(_CHUNK):
-                    digest.update(chunk)
-                    copy.write(chunk)
-        except FileNotFoundError:
-            raise BackupDamaged(f"{stored.name} is missing from the backup.") from None
+        with target.open("wb") as copy, closing(self._chunks(stored.name)) as chunks:
+            for chunk in chunks:
+                digest.update(chunk)
+                copy.write(chunk)
         if (size := target.stat().st_size) != stored.size:
             raise BackupDamaged(f"{stored.name} has {size:,} bytes; {stored.size:,} were written.")
         if digest.hexdigest() != stored.sha256:
             raise BackupDamaged(f"{stored.name} was changed since it was written (its SHA-256 differs).")
+
+    def _chunks(self, name: str) -> Generator[bytes, None, None]:
+        try:
+            with (
+                self._explained("read", may_miss=True),
+                self._storage.open(self._path(name), "rb") as source,
+            ):
+                while chunk := source.read(_CHUNK):
+                    yield chunk
+        except FileNotFoundError:
+            raise BackupDamaged(f"{name} is missing from the backup.") from None
+
+    def _settle(self, file: IO[bytes]) -> None:
+        """On this machine: what is told to be stored outlives a power cut."""
+        if isinstance(self._storage, LocalFileSystem):
+            file.flush()
+            os.fsync(file.fileno())
 
     def delete(self, *names: str) -> None:
         with self._explained("written"):
@@ -107,6 +135,12 @@ class Folder:
     def delete_backup(self, manifest: Manifest) -> None:
         """The manifest first: what then is left is an unfinished backup, never one that looks whole."""
         self.delete(manifest.id + _SUFFIX, *(file.name for file in manifest.files))
+
+    def discard(self, backup: str) -> None:
+        """Take away, as far as that can be done, what there is of a backup that failed."""
+        with suppress(BackupError):
+            names = (_OURS.fullmatch(name) for name in self.sizes())
+            self.delete(*(name[0] for name in names if name is not None and name["id"] == backup))
 
     def _path(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"
@@ -124,3 +158,12 @@ class Folder:
                 f"The backup folder {self.url} cannot be {done}: {reason}.",
                 hint="Check BACKUP_URL, the rights there, and the space that is left.",
             ) from error
+
+
+def _finished(names: Iterable[str]) -> set[str]:
+    return {name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)}
+
+
+def lacking(manifest: Manifest, sizes: Mapping[str, int]) -> list[str]:
+    """The files of a backup that are not in the folder, or not as long as they were; see `Folder.sizes`."""
+    return [file.name for file in manifest.files if sizes.get(file.name) != file.size]

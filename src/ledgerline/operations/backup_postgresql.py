@@ -187,7 +187,8 @@ def _run(command: Sequence[str], url: DatabaseUrl) -> None:
         )
     given.pop("options", None)  # a search path: the tools go by full names
     conninfo = psycopg.conninfo.make_conninfo(**given)
-    environment = {**os.environ, **({"PGPASSWORD": secret} if secret else {})}
+    english = {"LC_MESSAGES": "C", "LC_ALL": ""}
+    environment = {**os.environ, **english, **({"PGPASSWORD": secret} if secret else {})}
     done = subprocess.run(  # noqa: S603
         [*command, f"--dbname={conninfo}"],
         env=environment,
@@ -208,7 +209,18 @@ def _restore(tools: _Tools, dump: Path, url: DatabaseUrl) -> None:
     try:
         _run([str(tools.restore), *options, str(dump)], url)
     except BackupError as error:
+        if _NOT_THE_DUMP.search(error.detail):
+            raise
         raise BackupDamaged(error.detail, hint="Take another backup: ledgerline backup list") from error
+
+
+# What hinders a restore, and says nothing of the backup.
+_NOT_THE_DUMP = re.compile(
+    r"No space left|could not extend file|out of memory|permission denied|must be (super|owner)"
+    r"|connection to server|could not connect|closed the connection|terminating connection|shutting down"
+    r"|too many (clients|connections)",
+    re.IGNORECASE,
+)
 
 
 # -- databases as a whole --------------------------------------------------------------------------------

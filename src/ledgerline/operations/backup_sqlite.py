@@ -66,6 +66,8 @@ class _SQLite:
         files["main"].parent.mkdir(parents=True, exist_ok=True)
         for part, source in copy.files.items():
             shutil.copyfile(source, files[part])
+            with files[part].open("rb+") as built:
+                os.fsync(built.fileno())  # it may take the place of one that a power cut cannot harm any more
 
     def drop(self, url: DatabaseUrl) -> None:
         for path in _files(url).values():
@@ -109,9 +111,15 @@ def _snapshot(url: DatabaseUrl) -> Iterator[sa.Connection]:
 def _copy(snapshot: sa.Connection, target: Path) -> None:
     source = snapshot.connection.driver_connection
     assert isinstance(source, sqlite3.Connection)
-    with closing(sqlite3.connect(target)) as copy:
-        source.backup(copy)
-        copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
+    try:
+        with closing(sqlite3.connect(target)) as copy:
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
+    except sqlite3.OperationalError as error:
+        raise BackupError(
+            f"The database cannot be copied to {target.parent}: {error}.",
+            hint="Check the space that is left there (TMPDIR names another folder), and the database itself.",
+        ) from error
 
 
 def _integrity(url: DatabaseUrl) -> Iterator[Check]:
