@@ -40,31 +40,36 @@ def _sheet(settings: Settings, login: str) -> Iterator[str]:
     yield f"- At most {database.connections} connections, each read only."
     yield f"- Ranges of the key; a statement that takes over {database.statement_ms:,} ms is ended."
     yield "- Locks are never waited for long, never taken by `NOLOCK`, and a slow server is read more slowly."
-    yield f"- All keys are compared every {settings.reconcile_every}, to find rows that were deleted.\n"
+    hours = settings.reconcile_every.total_seconds() / 3600
+    yield f"- All keys are compared every {hours:g} hours, to find rows that were deleted.\n"
     yield "## Rights\n"
-    yield "`SELECT` on these tables, and nothing else. Replace the password; leave out what is not there.\n"
+    yield "`SELECT` on these tables, and nothing else. Replace the password. Run by an administrator:\n"
     yield f"SQL Server:\n\n```sql\n{_sqlserver(settings, login)}\n```\n"
     yield f"PostgreSQL:\n\n```sql\n{_postgresql(settings, login)}\n```"
 
 
-def _tables(settings: Settings, engine: Engine) -> list[TableName]:
-    """With their schemas."""
-    tables = [settings.invoice_table.table, settings.invoice_table.customers.table]
-    return [TableName(table.schema or _DEFAULT_SCHEMAS[engine], table.name) for table in tables]
+def _tables(settings: Settings, engine: Engine) -> list[tuple[TableName, bool]]:
+    """With their schemas; whether each has to be there."""
+    customers = settings.invoice_table.customers
+    tables = [(settings.invoice_table.table, True), (customers.table, customers.required)]
+    schema = _DEFAULT_SCHEMAS[engine]
+    return [(TableName(table.schema or schema, table.name), needed) for table, needed in tables]
 
 
 def _sqlserver(settings: Settings, login: str) -> str:
     name = _bracketed(login)
-    grants = [
-        f"IF OBJECT_ID({_literal(table.render())}) IS NOT NULL GRANT SELECT ON {table.render()} TO {name};"
-        for table in _tables(settings, Engine.SQLSERVER)
-    ]
+    # Accounts of Windows are DOMAIN\\name, which no other login may be called.
+    how = "FROM WINDOWS" if "\\" in login else f"WITH PASSWORD = N'{_PASSWORD}'"
     return "\n".join(
         [
-            f"CREATE LOGIN {name} WITH PASSWORD = N'{_PASSWORD}';",
+            f"CREATE LOGIN {name} {how};",
             f"USE {_bracketed(settings.invoice.url.database)};",
             f"CREATE USER {name} FOR LOGIN {name};",
-            *grants,
+            *(
+                ("" if needed else f"IF OBJECT_ID({_literal(table.render())}) IS NOT NULL ")
+                + f"GRANT SELECT ON {table.render()} TO {name};"
+                for table, needed in _tables(settings, Engine.SQLSERVER)
+            ),
         ]
     )
 
@@ -72,18 +77,25 @@ def _sqlserver(settings: Settings, login: str) -> str:
 def _postgresql(settings: Settings, login: str) -> str:
     name = _quoted(login)
     tables = _tables(settings, Engine.POSTGRESQL)
-    schemas = sorted({table.schema or "" for table in tables})
+    schemas = sorted({table.schema or "" for table, _ in tables})
     return "\n".join(
         [
             f"CREATE ROLE {name} LOGIN PASSWORD '{_PASSWORD}';",
             f"ALTER ROLE {name} SET default_transaction_read_only = on;",
+            f"GRANT CONNECT ON DATABASE {_quoted(settings.invoice.url.database)} TO {name};",
             *(f"GRANT USAGE ON SCHEMA {_quoted(schema)} TO {name};" for schema in schemas),
-            *(
-                f"GRANT SELECT ON {_quoted(table.schema or '')}.{_quoted(table.name)} TO {name};"
-                for table in tables
-            ),
+            *(_granted(table, name, needed=needed) for table, needed in tables),
         ]
     )
+
+
+def _granted(table: TableName, to: str, *, needed: bool) -> str:
+    named = f"{_quoted(table.schema or '')}.{_quoted(table.name)}"
+    grant = f"GRANT SELECT ON {named} TO {to};"
+    if needed:
+        return grant
+    there = "to_regclass('" + named.replace("'", "''") + "') IS NOT NULL"
+    return f"DO $grant$ BEGIN IF {there} THEN {grant} END IF; END $grant$;"
 
 
 def _bracketed(name: str) -> str:
