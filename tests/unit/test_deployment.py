@@ -134,7 +134,7 @@ class _Unit(configparser.RawConfigParser):
 def test_the_unit_runs_commands_that_are_there() -> None:
     unit = _Unit("ledgerline.service")["Service"]
     assert unit["execstart"] == "/opt/ledgerline/.venv/bin/ledgerline serve"
-    # Only the exit code of ExecStart keeps systemd from starting it again, and that of serve tells of settings.
+    # Only the exit code of ExecStart keeps systemd from starting it again; that of serve tells of settings.
     assert "execstartpre" not in unit
     assert unit["restartpreventexitstatus"] == str(SettingsError.exit_code)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from ledgerline.cli import show
 from ledgerline.cli.opened import opened
 from ledgerline.databases.environments import environment_of
 from ledgerline.databases.migrate import newest_revision, revision
-from ledgerline.errors import LedgerlineError, SettingsError, UsageError
+from ledgerline.errors import EnvironmentMismatch, LedgerlineError, SettingsError, UsageError
 from ledgerline.operations.config_backup import bring_back, open_config, seal_config
 from ledgerline.operations.invoice_contract import invoice_contract
 from ledgerline.safety import risks
@@ -113,14 +114,19 @@ def export_config(
     """Settings, saved queries and the hashes of API keys in one file, encrypted by BACKUP_PASSPHRASE."""
     with opened() as app:
         passphrase = _passphrase(app.settings.backups.passphrase)
-        main = app.main if revision(app.main) == newest_revision() else None
-        sealed = seal_config(given_values(), main, passphrase)
+        is_there = revision(app.main) == newest_revision()
+        sealed = seal_config(given_values(), app.main if is_there else None, passphrase)
     try:
         with file.open("xb") as target:
             target.write(sealed)
     except FileExistsError:
         raise UsageError(f"There is a {file} already.", hint="Name another file.") from None
     show.out.print(f"Written to {escape(str(file))}. Without the passphrase nobody can open it.")
+    if not is_there:
+        show.err.print(
+            "[yellow]note:[/] Saved queries and keys are not in it: the main database has no tables of this"
+            " version. If it should, run: ledgerline migrate"
+        )
 
 
 @config.command("import")
@@ -136,14 +142,34 @@ def import_config(
         raise UsageError(f"There is no {file}.", hint="Write one with: ledgerline config export FILE")
     values, tables = open_config(file.read_bytes(), _passphrase(None))
     settings = load_settings(values, folder=Path("no-such-folder"))
+    _demand_environment(settings.environment.value)
     target.touch(mode=0o600)
     target.chmod(0o600)
     target.write_text(render_env(values), encoding="utf-8")
     show.out.print(f"Wrote {target}: {len(values)} settings (readable by you alone).")
+    for name in _overruled(values):
+        show.err.print(f"[yellow]note:[/] {name} is set otherwise in the environment, which wins over .env.")
     with opened(settings, quiet=True) as app:
-        app.migrate()
+        if revision(app.main) is None:
+            app.migrate()
+        app.prepare()
         for name, count in bring_back(app.main, tables).items():
             show.out.print(f"{count} rows brought back into {name}.")
+
+
+def _demand_environment(environment: str) -> None:
+    """Raises EnvironmentMismatch: a file of production would bring its database along."""
+    here = os.environ.get("ENVIRONMENT", "").strip().lower()
+    if here and here != environment:
+        raise EnvironmentMismatch(
+            f"The file is of {environment}, and this is {here}: nothing is written.",
+            hint=f"Where it shall be {environment}: ENVIRONMENT={environment} ledgerline config import …",
+        )
+
+
+def _overruled(values: Mapping[str, str]) -> list[str]:
+    """Settings of the file that have another value in this process's environment."""
+    return [name for name, value in values.items() if os.environ.get(name, value) != value]
 
 
 def _passphrase(known: Secret | None) -> Secret:

@@ -35,7 +35,19 @@ def _rows(main: Database, table: sa.Table) -> list[dict[str, Any]]:
 
 def open_config(sealed: bytes, passphrase: Secret) -> tuple[dict[str, str], dict[str, list[dict[str, Any]]]]:
     """(settings, rows by table). Raises PassphraseWrong, BackupDamaged."""
-    document = orjson.loads(vault.unseal(sealed, passphrase))
+    return read_config(vault.unseal(sealed, passphrase))
+
+
+def read_config(data: bytes) -> tuple[dict[str, str], dict[str, list[dict[str, Any]]]]:
+    """The same of a file that is open. Raises BackupDamaged."""
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        document = None
+    if not isinstance(document, dict):
+        raise BackupDamaged(
+            "The file is of something else.", hint="Write one with: ledgerline config export FILE"
+        )
     if document.get("format") != _FORMAT:
         raise BackupDamaged(
             "The file is of another version of Ledgerline.", hint="Import it with that version."
