@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiosmtpd.smtp import AuthResult
 from tests.postgres import free_port
-from tests.receiving import Received, mail_receiver, webhook_receiver
+from tests.receiving import Received, certificate, dripping_receiver, mail_receiver, webhook_receiver
 
 from ledgerline.errors import ChannelFailed
 from ledgerline.operations.alert_messages import test_message as message_to_try
@@ -88,6 +89,15 @@ def test_a_webhook_that_is_not_taken(status: int, receiver: Received, tmp_path: 
     assert len(receiver.requests) == 1  # it was not carried to another place
 
 
+def test_a_webhook_that_takes_for_ever(tmp_path: Path) -> None:
+    """Each byte comes in time; all of them together never do."""
+    with dripping_receiver() as url:
+        settings = load_settings({"ALERT_WEBHOOK_URL": url}, tmp_path).alerts
+        hook = next(one for one in channels(settings, seconds=0.3) if one.name == "webhook")
+        with pytest.raises(ChannelFailed, match="webhook took longer than"):
+            hook.send("an-id", MESSAGE, NOW)
+
+
 def test_a_webhook_that_nobody_answers(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}/a-token"
     with pytest.raises(ChannelFailed, match="cannot be reached: Connection refused") as failed:
@@ -109,6 +119,37 @@ def test_a_mail(tmp_path: Path) -> None:
 def test_a_mail_server_that_does_not_encrypt(tmp_path: Path) -> None:
     with mail_receiver() as (port, mails), pytest.raises(ChannelFailed, match="SMTPNotSupportedError"):
         mail(tmp_path, port, ALERT_MAIL_SECURITY="starttls").send("an-id", MESSAGE, NOW)
+    assert mails == []
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_a_mail_server_that_encrypts(security: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only to one whose certificate is trusted a mail is sent, and the login before it."""
+    public, context = certificate(tmp_path)
+    logins: list[Any] = []
+
+    def known(*given: Any) -> AuthResult:
+        logins.append(given[-1])
+        return AuthResult(success=True)
+
+    options: dict[str, Any] = {"ssl_context" if security == "tls" else "tls_context": context}
+    login = {"ALERT_MAIL_USER": "kim", "ALERT_MAIL_PASSWORD": "Hunter2"}
+    # The library does not take a connection that is encrypted from the first byte for one.
+    options |= {"authenticator": known, "auth_require_tls": security == "starttls"}
+    with mail_receiver(**options) as (port, mails):
+        hook = mail(tmp_path, port, ALERT_MAIL_SECURITY=security, **login)
+        with pytest.raises(ChannelFailed, match="certificate verify failed") as failed:
+            hook.send("an-id", MESSAGE, NOW)
+        assert "SSL_CERT_FILE" in failed.value.hint
+        assert (mails, logins) == ([], [])
+        monkeypatch.setenv("SSL_CERT_FILE", str(public))
+        hook.send("an-id", MESSAGE, NOW)
+    assert (len(mails), len(logins)) == (1, 1)
+
+
+def test_a_mail_server_that_refuses_the_mail(tmp_path: Path) -> None:
+    with mail_receiver(data_size_limit=10) as (port, mails), pytest.raises(ChannelFailed, match="552"):
+        mail(tmp_path, port).send("an-id", MESSAGE, NOW)
     assert mails == []
 
 

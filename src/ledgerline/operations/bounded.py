@@ -1,4 +1,4 @@
-"""Questions to a database that may hang: whoever asks does not wait longer than is bearable."""
+"""Questions to a server that may hang: whoever asks does not wait longer than is bearable."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Final, TypeVar
 
-from ledgerline.errors import AnswerLate
+from ledgerline.errors import AnswerLate, LedgerlineError
 
 T = TypeVar("T")
 
@@ -17,14 +17,16 @@ _MOST_STUCK: Final = 8  # threads that wait for a server which does not answer
 class Bounded:
     """Threads may share it."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, late: Callable[[], LedgerlineError] | None = None) -> None:
+        """`late`: what is raised where it takes longer; AnswerLate if nothing is said."""
         self._seconds = seconds
+        self._late = late or _late
         self._free = threading.BoundedSemaphore(_MOST_STUCK)
 
     def call(self, ask: Callable[[], T]) -> T:
-        """What `ask` gives or raises. Raises AnswerLate: it goes on in its thread, and nobody hears of it."""
+        """What `ask` gives or raises; or it is late, goes on in its thread, and nobody hears of it."""
         if not self._free.acquire(timeout=self._seconds):
-            raise _late()
+            raise self._late()
         answer: Future[T] = Future()
 
         def asking() -> None:
@@ -40,7 +42,7 @@ class Bounded:
         try:
             return answer.result(self._seconds)
         except TimeoutError:
-            raise _late() from None
+            raise self._late() from None
 
 
 def _late() -> AnswerLate:

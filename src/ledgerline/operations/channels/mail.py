@@ -36,6 +36,9 @@ class Mail:
         except (OSError, smtplib.SMTPException) as error:
             reason = getattr(error, "strerror", None) or type(error).__name__
             hint = "Check ALERT_MAIL_SERVER, _PORT and _SECURITY."
+            if isinstance(error, ssl.SSLCertVerificationError):
+                reason = f"certificate verify failed: {error.verify_message}"
+                hint += " The certificate has to be of that name; SSL_CERT_FILE names a CA of your own."
             raise self._failed(f"cannot be spoken to: {reason}", hint) from None
         if refused:  # the others have it: trying again would send it to them once more
             _log.warning("The mail server refused %s.", ", ".join(refused))
