@@ -178,7 +178,17 @@ class ClusterFault(LedgerlineError):
 
 
 class BackupError(LedgerlineError):
+    """`public`: what strangers are told where `detail` holds what a server or its tools said."""
+
     code = "backup_failed"
+
+    def __init__(self, detail: str, *, hint: str = "", public: str = "") -> None:
+        super().__init__(detail, hint=hint)
+        self.public = public
+
+    @property
+    def public_detail(self) -> str:
+        return self.public or self.detail
 
 
 class BackupDamaged(BackupError):

@@ -79,6 +79,7 @@ def test_what_hinders_a_restore_is_not_always_the_backup(
     with pytest.raises(BackupError) as failed:
         _restore(_Tools(tool, tool, 18), path / "main.dump", parse_url("postgresql://a@db/main"))
     assert type(failed.value) is expected
+    assert (said in failed.value.detail, failed.value.public_detail) == (True, "pg_restore failed.")
 
 
 def test_the_tools_speak_the_language_that_is_understood(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -366,5 +366,7 @@ def _demand(manifest: Manifest) -> None:
     if failed:
         listed = "".join(f"\n  {check.name}: {check.detail}" for check in failed)
         raise BackupDamaged(
-            f"Backup {manifest.id} is not good:{listed}", hint="Take another: ledgerline backup create"
+            f"Backup {manifest.id} is not good:{listed}",
+            hint="Take another: ledgerline backup create",
+            public=f"Backup {manifest.id} is not good: {', '.join(check.name for check in failed)}.",
         )

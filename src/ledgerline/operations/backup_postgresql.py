@@ -200,7 +200,8 @@ def _run(command: Sequence[str], url: DatabaseUrl) -> None:
     )
     if done.returncode:
         said = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip()[:300])
-        raise BackupError(f"{Path(command[0]).name} failed: {said}", hint="Nothing was changed.")
+        name = Path(command[0]).name
+        raise BackupError(f"{name} failed: {said}", hint="Nothing was changed.", public=f"{name} failed.")
 
 
 def _restore(tools: _Tools, dump: Path, url: DatabaseUrl) -> None:
@@ -211,7 +212,8 @@ def _restore(tools: _Tools, dump: Path, url: DatabaseUrl) -> None:
     except BackupError as error:
         if _NOT_THE_DUMP.search(error.detail):
             raise
-        raise BackupDamaged(error.detail, hint="Take another backup: ledgerline backup list") from error
+        hint = "Take another backup: ledgerline backup list"
+        raise BackupDamaged(error.detail, hint=hint, public=error.public) from error
 
 
 # What hinders a restore, and says nothing of the backup.

@@ -119,6 +119,7 @@ def _copy(snapshot: sa.Connection, target: Path) -> None:
         raise BackupError(
             f"The database cannot be copied to {target.parent}: {error}.",
             hint="Check the space that is left there (TMPDIR names another folder), and the database itself.",
+            public=f"The database cannot be copied to {target.parent}.",
         ) from error
 
 

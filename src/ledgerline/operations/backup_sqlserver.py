@@ -81,6 +81,7 @@ class _SQLServer:
                 raise BackupDamaged(
                     f"SQL Server cannot restore {copy.server_file}: {told.detail}",
                     hint="Its error log says more. Take another backup: ledgerline backup create",
+                    public=f"SQL Server cannot restore {copy.server_file}.",
                 ) from error
 
     def drop(self, url: DatabaseUrl) -> None:
