@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import resource
 import shutil
+import signal
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -15,12 +17,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import quote
 
 import fsspec
 import pytest
 import sqlalchemy as sa
 from fsspec.implementations.local import LocalFileSystem
+from tests.forking import PROCESSES
 from tests.house import Installation, Watcher, contact
 from tests.postgres import PostgresServer
 from tests.servers import new_database
@@ -50,6 +54,7 @@ from ledgerline.operations.backup import Backups, superfluous
 from ledgerline.operations.backup_content import contents
 from ledgerline.operations.backup_engines import contents_of
 from ledgerline.operations.backup_manifest import Manifest
+from ledgerline.settings import load_settings
 from ledgerline.url import DatabaseUrl
 
 PASSPHRASE = "correct horse battery"
@@ -502,6 +507,48 @@ def test_a_swap_that_fails_leaves_the_old_database(
         taking(filled).restore(replace_existing=True)
     monkeypatch.undo()
     assert everything(filled) == before
+
+
+def test_a_restore_that_is_killed_in_the_swap_leaves_the_old_database(
+    filled: Installation, tmp_path: Path
+) -> None:
+    taking(filled).create()
+    filled.add(contact(77, "Dev Anand", "98200 66666"))
+    filled.ingest()
+    before = everything(filled)
+    process = PROCESSES.Process(target=_restore_and_die, args=(filled.environ, tmp_path))
+    process.start()
+    process.join(120)
+    assert process.exitcode == -signal.SIGKILL
+    assert everything(filled) == before
+    assert taking(filled).restore(replace_existing=True).proof.ok  # what was left is not in the way
+    assert everything(filled) != before
+
+
+def _restore_and_die(environ: dict[str, str], folder: Path) -> None:
+    """In a process of its own: killed between the two halves of the swap."""
+    files, rename, quoted = Path.replace, backup_postgresql._rename, backup_postgresql._quoted
+    calls = itertools.count(1)
+
+    def replaced(file: Path, target: Path) -> Path:
+        _die(next(calls) == 2)
+        return files(file, target)
+
+    def named(name: str) -> str:
+        _die(next(calls) == 3)  # two names each
+        return quoted(name)
+
+    def renamed(*given: Any) -> None:
+        with patch.object(backup_postgresql, "_quoted", named):
+            rename(*given)
+
+    with patch.object(Path, "replace", replaced), patch.object(backup_postgresql, "_rename", renamed):
+        Backups(load_settings(environ, folder=folder)).restore(replace_existing=True)
+
+
+def _die(now: bool) -> None:
+    if now:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _out_of_luck(*_: Any) -> None:

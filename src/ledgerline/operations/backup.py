@@ -246,7 +246,7 @@ class Backups:
         """
         manifest = self._chosen(backup)
         self._demand_ours()
-        stamp = f"{datetime.now(UTC):%Y%m%d%H%M%S}"
+        stamp = f"{datetime.now(UTC):%Y%m%d%H%M%S%f}"
         if self._holds_data() and not replace_existing:
             raise RestoreRefused(
                 f"{self.url.render()} holds data.",

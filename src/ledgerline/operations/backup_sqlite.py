@@ -151,9 +151,11 @@ def _close_for_all(path: Path) -> None:
 
 
 def _keep(path: Path, name: Path) -> None:
-    """A second name for a file, or a copy where the file system has none."""
+    """A second name for a file, or a copy where the file system has none. What has that name stays."""
     try:
         os.link(path, name)
+    except FileExistsError:
+        raise
     except OSError:
         shutil.copy2(path, name)
 
