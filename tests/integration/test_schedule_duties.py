@@ -138,6 +138,15 @@ def test_what_is_too_old_is_noted_and_not_made_up(house: Installation) -> None:
         assert process.at(12 * 60) == ["armed", "missed", "running"]
 
 
+def test_a_clock_that_was_years_ahead_does_not_end_a_schedule(app: App) -> None:
+    process, month = Process(app), 30 * 24 * 60
+    process.at(0)
+    assert process.at(month) == ["armed", "running"]
+    process.workers.started[0].is_over = True
+    assert process.at(90) == ["armed", "armed"]  # what it had noted of the future is gone
+    assert process.at(120) == ["armed", "armed", "running"]
+
+
 def test_the_next_process_goes_on(app: App) -> None:
     first = Process(app)
     first.at(0)

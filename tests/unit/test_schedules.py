@@ -73,5 +73,9 @@ def test_what_is_too_old_is_not_made_up() -> None:
     assert due == Due(at("2026-05-02 02:30"), 0, too_late=True)
 
 
+def test_a_clock_that_was_years_ahead_does_not_end_a_schedule() -> None:
+    assert decide(NIGHTLY, seen_to("2031-05-02 02:30"), at("2026-05-01 12:00"), DAY) == Arm()
+
+
 def test_a_clock_that_was_put_back_starts_nothing_twice() -> None:
     assert decide(NIGHTLY, seen_to("2026-05-02 02:30"), at("2026-05-01 02:30"), DAY) is None

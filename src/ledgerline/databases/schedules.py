@@ -15,6 +15,8 @@ from ledgerline.databases.runs import named
 from ledgerline.databases.schema import schedule_fires
 
 _KEPT: Final = timedelta(days=90)
+# A time that was seen to so long before it came was seen to by a clock that was wrong.
+TOO_FAR_AHEAD: Final = timedelta(days=2)
 
 
 class Outcome(StrEnum):
@@ -56,8 +58,9 @@ def fire(begin: Begin, duty: Duty, fire: Fire) -> None:
         connection.execute(
             schedule_fires.insert().values(**{str(c.name): getattr(fire, str(c.name)) for c in _COLUMNS})
         )
-        old = schedule_fires.c.due_at < fire.due_at - _KEPT
-        connection.execute(schedule_fires.delete().where(schedule_fires.c.name == fire.name, old))
+        due = schedule_fires.c.due_at
+        gone = (due < fire.due_at - _KEPT) | (due > fire.fired_at + TOO_FAR_AHEAD)
+        connection.execute(schedule_fires.delete().where(schedule_fires.c.name == fire.name, gone))
 
 
 def finish(begin: Begin, fired: Fire, outcome: Outcome, **values: Any) -> None:

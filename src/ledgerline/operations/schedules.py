@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from ledgerline.databases.schedules import Fire
+from ledgerline.databases.schedules import TOO_FAR_AHEAD, Fire
 from ledgerline.settings import Settings
 
 
@@ -34,7 +34,7 @@ def configured(settings: Settings) -> list[Schedule]:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """The schedule is new, or another than before: its times count from now."""
+    """The schedule is new, another than before, or of a clock that was wrong: its times count from now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def decide(schedule: Schedule, last: Fire | None, now: datetime, catch_up: timed
     last      the newest time that was seen to
     catch_up  how late a missed time is made up; of several only the newest is
     """
-    if last is None or last.expression != schedule.text:
+    if last is None or last.expression != schedule.text or last.due_at - now > TOO_FAR_AHEAD:
         return Arm()
     passed: list[datetime] = []
     moment = next_time(schedule, last.due_at)
