@@ -13,6 +13,7 @@ from tests.house import Installation
 
 from ledgerline.app import App
 from ledgerline.databases import schedules
+from ledgerline.databases.alerts import Outbox
 from ledgerline.errors import Cancelled, DatabaseUnreachable, LedgerlineError, RunInProgress
 from ledgerline.operations.probe import Look, State, Status
 from ledgerline.worker.duties import Duties
@@ -145,6 +146,16 @@ def test_a_clock_that_was_years_ahead_does_not_end_a_schedule(app: App) -> None:
     process.workers.started[0].is_over = True
     assert process.at(90) == ["armed", "armed"]  # what it had noted of the future is gone
     assert process.at(120) == ["armed", "armed", "running"]
+
+
+def test_a_folder_of_backups_that_cannot_be_looked_at_is_told(house: Installation) -> None:
+    house.environ["BACKUP_URL"] = "nosuch://backups"
+    with house.app() as app:
+        process, told = Process(app), []
+        for minutes in (0, 59, 60):
+            process.at(minutes)
+            told.append([alert.title for alert in Outbox(app.main.begin_activity).open()])
+    assert told == [[], [], ["The backups cannot be looked at"]]
 
 
 def test_the_next_process_goes_on(app: App) -> None:

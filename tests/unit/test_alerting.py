@@ -15,6 +15,7 @@ from ledgerline.databases.alerts import Alert
 from ledgerline.databases.runs import Run
 from ledgerline.databases.schedules import Fire
 from ledgerline.databases.schema import COUNTS
+from ledgerline.errors import BackupError
 from ledgerline.operations.alert_messages import load, message_of
 from ledgerline.operations.alerting import (
     BackupsSeen,
@@ -129,6 +130,20 @@ def test_backups() -> None:
     assert told(last_proven_at=NOW - 8 * DAY) == ["no_proven_backup"]
     assert told(last_proven_at=NOW - 8 * DAY, is_known=False) == []
     assert "backup.proven" not in observed(Seen(backups=BackupsSeen(is_known=False)), NOW)
+
+
+def test_backups_that_cannot_be_looked_at() -> None:
+    """Nobody knows whether there is one: that is told too, once it lasts."""
+    why = BackupError(
+        "s3://x cannot be read: pg_dump said so.", hint="Check BACKUP_URL.", public="No answer."
+    )
+    for ago, expected in ((59 * MINUTE, []), (HOUR, ["no_proven_backup"])):
+        for is_known in (True, False):
+            seen = Seen(backups=BackupsSeen(is_known, NOW, blind_since=NOW - ago, blind_for=why), since=NOW)
+            found = conditions(seen, BOUNDS, NOW)
+            assert [one.kind.value for one in found] == expected
+            assert ("backup.proven" in observed(seen, NOW)) is (is_known or bool(expected))
+    assert (found[0].detail, found[0].remedy) == ("No answer.", ("Check BACKUP_URL.",))
 
 
 # -- changes -----------------------------------------------------------------------------------------------

@@ -19,12 +19,14 @@ from typing import Final
 from ledgerline.databases.alerts import Alert
 from ledgerline.databases.runs import Run
 from ledgerline.databases.schedules import Fire, Outcome
-from ledgerline.errors import WithdrawalBreaker
+from ledgerline.errors import LedgerlineError, WithdrawalBreaker
 from ledgerline.operations.probe import Status
 from ledgerline.settings import AlertSettings
 
 _IDS: Final = uuid.UUID("5b1f4f0e-5c0e-4c8e-9d0b-2d1f6f3a7c11")
 LEAST_ROWS: Final = 20  # of a run, below which a share says nothing
+
+BLIND: Final = timedelta(hours=1)  # until it is told that the backups cannot be looked at
 
 SETTLED: Final = timedelta(minutes=1)  # until a database that answers is called slow, or well again
 
@@ -79,9 +81,11 @@ class RunsSeen:
 
 @dataclass(frozen=True, slots=True)
 class BackupsSeen:
-    is_known: bool = True  # whether the folder of the backups could be looked at
+    is_known: bool = True  # whether the folder of the backups could be looked at, ever
     last_proven_at: datetime | None = None
     last: Fire | None = None  # the last by schedule that succeeded or failed
+    blind_since: datetime | None = None  # since when the folder cannot be looked at
+    blind_for: LedgerlineError | None = None  # why
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,8 @@ def observed(seen: Seen, now: datetime) -> set[str]:
     if seen.runs is not None:
         subjects |= {f"{about}.{seen.runs.system}" for about in ("run", "stuck", "rejects", "success")}
     if seen.backups is not None:
-        subjects |= {"backup.schedule", *(["backup.proven"] if seen.backups.is_known else [])}
+        is_told = seen.backups.is_known or _is_blind(seen.backups, now)
+        subjects |= {"backup.schedule", *(["backup.proven"] if is_told else [])}
     return subjects
 
 
@@ -271,15 +276,42 @@ def _backups(
     seen: BackupsSeen, since: datetime | None, bounds: AlertSettings, now: datetime
 ) -> Iterator[Condition | None]:
     yield _failed_backup(seen)
+    if bounds.no_backup is not None:
+        yield _no_backup(seen, since, bounds.no_backup, now) or _unseen_backups(seen, now)
+
+
+def _is_blind(seen: BackupsSeen, now: datetime) -> bool:
+    return seen.blind_since is not None and now - seen.blind_since >= BLIND
+
+
+def _unseen_backups(seen: BackupsSeen, now: datetime) -> Condition | None:
+    """Nobody knows whether there is one."""
+    why = seen.blind_for
+    if why is None or not _is_blind(seen, now):
+        return None
+    return Condition(
+        subject="backup.proven",
+        kind=Kind.NO_BACKUP,
+        code=why.code,
+        title="The backups cannot be looked at",
+        detail=why.public_detail,
+        remedy=_lines(why.hint),
+        command="ledgerline backup list",
+    )
+
+
+def _no_backup(
+    seen: BackupsSeen, since: datetime | None, longest: timedelta, now: datetime
+) -> Condition | None:
     last = seen.last_proven_at or since
-    if not seen.is_known or bounds.no_backup is None or last is None or now - last <= bounds.no_backup:
-        return
+    if not seen.is_known or last is None or now - last <= longest:
+        return None
     when = "never" if seen.last_proven_at is None else f"last at {_utc(last)}"
-    yield Condition(
+    return Condition(
         subject="backup.proven",
         kind=Kind.NO_BACKUP,
         code="no_proven_backup",
-        title=f"No backup has been proven for {_span(bounds.no_backup)}",
+        title=f"No backup has been proven for {_span(longest)}",
         detail=f"A backup was restored and found good {when}.",
         remedy=(
             "Take one and prove it: ledgerline backup create",

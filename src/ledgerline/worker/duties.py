@@ -96,6 +96,7 @@ class Duties:
         self._looked_at: datetime | None = None
         self._look: threading.Thread | None = None
         self._is_folder_known = False
+        self._blind: tuple[datetime, LedgerlineError] | None = None  # since when, and why
         self._told: str | None = None  # the code of what failed last
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="duties", daemon=True)
@@ -202,14 +203,16 @@ class Duties:
     def _find_last_proven(self) -> None:
         try:
             self.last_proven = self._app.backups.last_proven()
-            self._is_folder_known = True
+            self._is_folder_known, self._blind = True, None
         except LedgerlineError as error:
+            self._blind = (self._blind[0] if self._blind else self._clock(), error)
             _log.warning("The backups cannot be looked at.", extra={"code": error.code})
 
     def _backups_seen(self) -> BackupsSeen:
         at = None if self.last_proven is None else self.last_proven.proven_at
         proven_at = None if at is None else at.astimezone(UTC).replace(tzinfo=None)
-        return BackupsSeen(self._is_folder_known, proven_at)
+        since, why = self._blind or (None, None)
+        return BackupsSeen(self._is_folder_known, proven_at, blind_since=since, blind_for=why)
 
     # -- schedules -----------------------------------------------------------------------------------------
 
