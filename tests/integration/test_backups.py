@@ -449,6 +449,15 @@ def test_a_folder_may_be_a_url(filled: Installation) -> None:
     assert everything(filled) == before
 
 
+def test_a_database_without_tables_is_not_backed_up(house: Installation, backups_folder: Path) -> None:
+    """Proven, it would make retention delete what is good."""
+    with house.main() as main, main.connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE other (id INTEGER)")
+    with pytest.raises(BackupError, match="no tables of Ledgerline"):
+        taking(house).create()
+    assert not backups_folder.exists()
+
+
 def test_a_folder_that_cannot_be_written_is_explained(filled: Installation, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     filled.environ["BACKUP_URL"] = str(tmp_path / "file" / "backups")

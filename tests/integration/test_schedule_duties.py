@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -156,6 +157,17 @@ def test_a_folder_of_backups_that_cannot_be_looked_at_is_told(house: Installatio
             process.at(minutes)
             told.append([alert.title for alert in Outbox(app.main.begin_activity).open()])
     assert told == [[], [], ["The backups cannot be looked at"]]
+
+
+def test_of_two_processes_one_starts_what_is_due(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    holders = (f"elsewhere:{number}/a" for number in itertools.count())  # of them nobody knows who is dead
+    monkeypatch.setattr("ledgerline.worker.duties.new_holder", lambda: next(holders))
+    processes = Process(app), Process(app)
+    for minutes in (0, 60, 61):
+        for process in processes:
+            process.at(minutes)
+    assert outcomes(app) == ["armed", "running"]
+    assert [len(process.workers.started) for process in processes] == [1, 0]
 
 
 def test_the_next_process_goes_on(app: App) -> None:

@@ -87,6 +87,12 @@ class Backups:
         began = time.monotonic()
         with _workspace() as workspace, opened(self.url) as main:
             taken = self._engine.take(main, workspace, backup)
+            if (at := revision(main)) is None:
+                raise BackupError(
+                    f"{self.url.render()} holds no tables of Ledgerline: such a backup would only take the"
+                    " place of good ones.",
+                    hint="Check DATABASE_URL and the folder that this runs in; a new one: ledgerline migrate",
+                )
             stored, key = self._store(backup, taken.copy, workspace)
             manifest = Manifest(
                 id=backup,
@@ -97,7 +103,7 @@ class Backups:
                 database=self.url.render(),
                 ledgerline=__version__,
                 server=taken.server,
-                revision=revision(main),
+                revision=at,
                 files=tuple(stored),
                 server_file=taken.copy.server_file,
                 key=key,
