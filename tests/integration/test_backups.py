@@ -76,6 +76,15 @@ def filled(house: Installation, backups_folder: Path) -> Installation:
     return house
 
 
+@pytest.fixture
+def embedded(tmp_path: Path) -> Installation:
+    """For what is the same on every server; its backups are in `backups` beside it."""
+    house = Installation("sqlite", tmp_path, BACKUP_URL=str(tmp_path / "backups"))
+    with house.app() as app:
+        app.migrate()
+    return house
+
+
 def taking(house: Installation) -> Backups:
     return Backups(house.settings)
 
@@ -396,24 +405,26 @@ class _FullStorage(LocalFileSystem):
         return super()._open(path, *options, **further)  # type: ignore[no-untyped-call]
 
 
-def test_a_backup_that_fails_leaves_no_files(filled: Installation, backups_folder: Path) -> None:
+def test_a_backup_that_fails_leaves_no_files(embedded: Installation, tmp_path: Path) -> None:
+    backups_folder = tmp_path / "backups"
     fsspec.register_implementation("full", _FullStorage, clobber=True)  # type: ignore[no-untyped-call]
-    filled.environ["BACKUP_URL"] = f"full://{backups_folder}"
+    embedded.environ["BACKUP_URL"] = f"full://{backups_folder}"
     with pytest.raises(BackupError, match="No space left"):
-        taking(filled).create()
+        taking(embedded).create()
     assert list(backups_folder.iterdir()) == []
 
 
-def test_what_is_not_ours_is_left_alone(filled: Installation, backups_folder: Path) -> None:
-    filled.environ["BACKUP_KEEP"] = "1"
+def test_what_is_not_ours_is_left_alone(embedded: Installation, tmp_path: Path) -> None:
+    backups_folder = tmp_path / "backups"
+    embedded.environ["BACKUP_KEEP"] = "1"
     backups_folder.mkdir()
     foreign = [backups_folder / name for name in ("README.txt", "notes.json", "x.main.db")]
     for file in foreign:
         file.write_text("{}")
     (backups_folder / "old").mkdir()
-    taken = [taking(filled).create() for _ in range(2)]
-    assert [one.id for one in taking(filled).known()] == [taken[1].id]
-    assert (taking(filled).damaged(), taking(filled).unfinished()) == ([], [])
+    taken = [taking(embedded).create() for _ in range(2)]
+    assert [one.id for one in taking(embedded).known()] == [taken[1].id]
+    assert (taking(embedded).damaged(), taking(embedded).unfinished()) == ([], [])
     assert all(file.exists() for file in foreign)
 
 
@@ -425,9 +436,9 @@ def test_two_backups_at_once(filled: Installation) -> None:
 
 
 def test_a_backup_that_is_deleted_while_it_is_proven_does_not_come_back(
-    filled: Installation, monkeypatch: pytest.MonkeyPatch
+    embedded: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken = taking(filled).create(prove=False)
+    taken = taking(embedded).create(prove=False)
     checks = Backups._checks
 
     def meanwhile(self: Backups, manifest: Manifest, url: DatabaseUrl) -> Any:
@@ -436,8 +447,8 @@ def test_a_backup_that_is_deleted_while_it_is_proven_does_not_come_back(
 
     monkeypatch.setattr(Backups, "_checks", meanwhile)
     with pytest.raises(BackupMissing, match="deleted while"):
-        taking(filled).prove(taken.id)
-    assert taking(filled).known() == []
+        taking(embedded).prove(taken.id)
+    assert taking(embedded).known() == []
 
 
 def test_a_folder_may_be_a_url(filled: Installation) -> None:
@@ -620,31 +631,31 @@ def test_one_changed_value_changes_the_hash(tmp_path: Path) -> None:
 # -- retention -------------------------------------------------------------------------------------------
 
 
-def test_pruning_keeps_the_last_proven_one(filled: Installation, backups_folder: Path) -> None:
-    filled.environ["BACKUP_KEEP"] = "2"
-    proven = taking(filled).create()
+def test_pruning_keeps_the_last_proven_one(embedded: Installation, tmp_path: Path) -> None:
+    backups_folder = tmp_path / "backups"
+    embedded.environ["BACKUP_KEEP"] = "2"
+    proven = taking(embedded).create()
     for _ in range(4):
-        taking(filled).create(prove=False)
-    kept = {one.id for one in taking(filled).known()}
+        taking(embedded).create(prove=False)
+    kept = {one.id for one in taking(embedded).known()}
     assert proven.id in kept
     assert len(kept) == 3  # two, and the last proven one
     assert {path.name.partition(".")[0] for path in backups_folder.iterdir()} == kept
 
 
-def test_a_backup_that_lost_a_file_is_not_the_last_proven_one(
-    filled: Installation, backups_folder: Path
-) -> None:
+def test_a_backup_that_lost_a_file_is_not_the_last_proven_one(embedded: Installation, tmp_path: Path) -> None:
     """Its manifest says that it was good, and it would be the only one that pruning spares."""
-    older, newer = taking(filled).create(), taking(filled).create()
+    backups_folder = tmp_path / "backups"
+    older, newer = taking(embedded).create(), taking(embedded).create()
     file = backups_folder / newer.files[0].name
     for harm in (_truncate, Path.unlink):
         harm(file)
-        assert taking(filled).lacking(taking(filled).known()) == {newer.id: [file.name]}
-        last = taking(filled).last_proven()
+        assert taking(embedded).lacking(taking(embedded).known()) == {newer.id: [file.name]}
+        last = taking(embedded).last_proven()
         assert last is not None
         assert last.id == older.id
-        filled.environ["BACKUP_KEEP"] = "1"
-        assert taking(filled).prune(now=older.taken_at + timedelta(days=999)) == []
+        embedded.environ["BACKUP_KEEP"] = "1"
+        assert taking(embedded).prune(now=older.taken_at + timedelta(days=999)) == []
 
 
 def test_a_backup_stays_ours_when_the_login_changes(filled: Installation) -> None:
@@ -659,17 +670,17 @@ def test_a_backup_stays_ours_when_the_login_changes(filled: Installation) -> Non
     assert last.id == taken.id
 
 
-def test_another_environment_is_left_alone(filled: Installation) -> None:
-    taken = taking(filled).create()
-    filled.environ.update(ENVIRONMENT="staging", BACKUP_KEEP="1", BACKUP_KEEP_FOR="1s")
-    backups = taking(filled)
+def test_another_environment_is_left_alone(embedded: Installation) -> None:
+    taken = taking(embedded).create()
+    embedded.environ.update(ENVIRONMENT="staging", BACKUP_KEEP="1", BACKUP_KEEP_FOR="1s")
+    backups = taking(embedded)
     assert backups.last_proven() is None
     assert backups.prune(now=taken.taken_at + timedelta(days=999)) == []
     assert [one.id for one in backups.known()] == [taken.id]
 
 
-def test_superfluous_by_count_and_age(filled: Installation) -> None:
-    one = taking(filled).create()
+def test_superfluous_by_count_and_age(embedded: Installation) -> None:
+    one = taking(embedded).create()
     day = timedelta(days=1)
     bad = replace(one, proofs=())
     line = [replace(bad if n < 3 else one, id=str(n), taken_at=one.taken_at - n * day) for n in range(6)]
