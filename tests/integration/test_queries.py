@@ -57,7 +57,7 @@ def engine_of(it: Asked) -> str:
 
 
 def last(it: Asked) -> log.LoggedQuery:
-    (entry,) = log.logged(it.main, limit=1)
+    (entry,) = it.queries.logged(limit=1)
     return entry
 
 
@@ -451,7 +451,7 @@ def test_every_query_is_logged_without_its_literals(it: Asked) -> None:
 
 
 def test_the_log_knows_the_slowest(it: Asked) -> None:
-    slowest = log.logged(it.main, slowest=True, limit=1000)
+    slowest = it.queries.logged(slowest=True, limit=1000)
     times = [entry.elapsed_ms or 0 for entry in slowest]
     assert times == sorted(times, reverse=True)
     assert len(times) > 3
@@ -471,7 +471,7 @@ def test_what_cannot_be_logged_does_not_run(it: Asked, monkeypatch: pytest.Monke
     def out_of_order(*_: Any) -> int:
         raise DatabaseError("The log cannot be written.")
 
-    monkeypatch.setattr("ledgerline.databases.queries.log_start", out_of_order)
+    monkeypatch.setattr("ledgerline.databases.queries.write", out_of_order)
     monkeypatch.setattr("ledgerline.operations.sessions.Sessions.take", pytest.fail)
     with pytest.raises(DatabaseError):
         it.rows("SELECT 1 AS x")

@@ -170,7 +170,7 @@ def _look_after(app: App) -> None:
         assert list(result.batches()) == [[(2,)]]
     queries.all_saved(app.main)
     queries.delete_saved(app.main, "one")
-    queries.logged(app.main, slowest=True, key_name="me")
+    app.queries.logged(slowest=True, key_name="me")
     queries.forget(app.main, timedelta(days=1))
     with pytest.raises(AuthNotConfigured):
         app.keys.verify(None, "127.0.0.1")

@@ -169,7 +169,7 @@ def queries(
             else:
                 show.out.print(_saved_table(found))
             return
-        entries = log.logged(app.main, slowest=slowest, limit=limit)
+        entries = app.queries.logged(slowest=slowest, limit=limit)
     if as_json:
         show.print_json([logged_query_document(entry) for entry in entries])
     else:

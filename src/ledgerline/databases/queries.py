@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from ledgerline.databases.schema import query_log, saved_queries
 from ledgerline.url import Engine
 
 _MANY = 1000
+_ENDED = ("outcome", "error_code", "row_count", "elapsed_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +35,32 @@ class LoggedQuery:
     elapsed_ms: int | None
 
 
-def log_start(main: Database, values: Mapping[str, Any]) -> int:
-    """Write down that a query begins; the id of its row."""
+_begin = query_log.insert()
+_end = (
+    query_log.update()
+    .where(query_log.c.id == sa.bindparam("row"))
+    .values({name: sa.bindparam(f"ended_{name}") for name in _ENDED})
+)
+
+
+def write(
+    main: Database, beginnings: Sequence[Mapping[str, Any]], ends: Sequence[Mapping[str, Any]]
+) -> list[int]:
+    """Complete rows of the log and add others, in one transaction; the ids of those that were added.
+
+    An end has the id of its row as `row`, and `outcome`, `row_count`, `elapsed_ms` and `error_code`.
+    """
+    completed = [{"row": one["row"], **{f"ended_{name}": one.get(name) for name in _ENDED}} for one in ends]
     with main.begin_activity() as connection:
-        key = connection.execute(
-            query_log.insert().values(started_at=utc_now(), **values)
-        ).inserted_primary_key
+        if completed:
+            connection.execute(_end, completed)
+        return [_added(connection, one) for one in beginnings]
+
+
+def _added(connection: sa.Connection, values: Mapping[str, Any]) -> int:
+    key = connection.execute(_begin, dict(values)).inserted_primary_key
     assert key is not None
     return int(key[0])
-
-
-def log_end(main: Database, row: int, values: Mapping[str, Any]) -> None:
-    with main.begin_activity() as connection:
-        connection.execute(query_log.update().where(query_log.c.id == row).values(**values))
 
 
 def logged(

@@ -36,6 +36,7 @@ from ledgerline.errors import (
     UsageError,
 )
 from ledgerline.operations.guard import Checked, Dialect, access, check
+from ledgerline.operations.query_log import QueryLog
 from ledgerline.operations.results import QueryLimits, Result
 from ledgerline.operations.sessions import Sessions
 from ledgerline.url import Engine
@@ -75,6 +76,7 @@ class Queries:
         self._databases = {"main": main, "invoice": invoice}
         self._sessions = {name: self._pool(database) for name, database in self._databases.items()}
         self._lock = threading.Lock()
+        self._written = QueryLog(main)
         self._running: dict[str, Result] = {}
         self._by_key: Counter[str] = Counter()
         self._forget_at = time.monotonic() + _FORGET_EVERY
@@ -120,14 +122,11 @@ class Queries:
         self._count_in(key_name)
         try:
             self._forget_old()
-            row = log.log_start(
-                self._main,
-                {
-                    **entry,
-                    "fingerprint": checked.fingerprint,
-                    "statement": checked.normalised,
-                    "outcome": "running",
-                },
+            row = self._written.begin(
+                **entry,
+                fingerprint=checked.fingerprint,
+                statement=checked.normalised,
+                outcome="running",
             )
         except BaseException:
             self._count_out(key_name)
@@ -160,15 +159,12 @@ class Queries:
             return checked, bound(checked, parameters)
         except (QueryRefused, QueryParameters) as error:
             construct = getattr(error, "construct", "")
-            log.log_start(
-                self._main,
-                {
-                    **entry,
-                    "fingerprint": "",
-                    "statement": "",  # it could not be read, so its literals could not be taken out
-                    "outcome": "refused",
-                    "error_code": f"{error.code}: {construct}"[:200],
-                },
+            self._written.begin(
+                **entry,
+                fingerprint="",
+                statement="",  # it could not be read, so its literals could not be taken out
+                outcome="refused",
+                error_code=f"{error.code}: {construct}"[:200],
             )
             raise
 
@@ -210,9 +206,6 @@ class Queries:
         with self._lock:
             self._running.pop(result.query_id, None)
         self._count_out(result.key_name)
-        end = {"outcome": result.outcome, "row_count": result.rows, "elapsed_ms": result.elapsed_ms}
-        if result.error is not None:
-            end["error_code"] = result.error.code
         if result.elapsed_ms >= self.limits.slow_ms:
             _log.warning(
                 "Slow query of %s: %d ms, %s: %s",
@@ -221,10 +214,20 @@ class Queries:
                 result.outcome,
                 result.checked.fingerprint,
             )
-        try:
-            log.log_end(self._main, row, end)
-        except LedgerlineError as error:
-            _log.error("The log of query %s was not completed: %s", result.query_id, error.detail)
+        self._written.end(
+            row,
+            outcome=result.outcome,
+            row_count=result.rows,
+            elapsed_ms=result.elapsed_ms,
+            error_code=None if result.error is None else result.error.code,
+        )
+
+    def logged(
+        self, *, slowest: bool = False, limit: int = 20, key_name: str | None = None
+    ) -> list[log.LoggedQuery]:
+        """The newest queries, or the slowest; all that are over here stand there with their ends."""
+        self._written.flush()
+        return log.logged(self._main, slowest=slowest, limit=limit, key_name=key_name)
 
     # -- what has a name ---------------------------------------------------------------------------------
 
@@ -268,7 +271,8 @@ class Queries:
         self.close_idle()
 
     def close_idle(self) -> None:
-        """Close the sessions that no query uses now."""
+        """Complete the log, and close the sessions that no query uses now."""
+        self._written.flush()
         for sessions in self._sessions.values():
             sessions.close_idle()
 

@@ -213,7 +213,7 @@ def logged(
     limit: Annotated[int, Query(ge=1, le=1000)] = 20,
 ) -> list[Logged]:
     own = None if Scope.ADMIN in key.scopes else key.name
-    return [Logged.of(entry) for entry in log.logged(app.main, slowest=slowest, limit=limit, key_name=own)]
+    return [Logged.of(entry) for entry in app.queries.logged(slowest=slowest, limit=limit, key_name=own)]
 
 
 @router.delete(

@@ -1,0 +1,101 @@
+"""The log of queries as it is written: a row before each query, completed after it.
+
+What several threads want written goes into one transaction: whoever has the turn writes for all that wait.
+No query begins before its row is committed. That it ended is written with the next that begins, or a moment
+later; a process that dies meanwhile leaves the row as it was, `running`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ledgerline.databases import queries as rows
+from ledgerline.databases.database import Database
+from ledgerline.databases.runs import utc_now
+from ledgerline.operations.deadlines import Deadlines
+
+_log = logging.getLogger(__name__)
+
+_SOON: Final = 0.1  # seconds until an end is written that nobody else took along
+_AGAIN: Final = 5.0  # seconds until it is tried again
+_MOST_ENDS: Final = 10_000  # that are kept while the log cannot be written
+
+_deadlines = Deadlines()
+
+
+@dataclass(slots=True, eq=False)
+class _Beginning:
+    values: Mapping[str, Any]
+    row: int | None = None
+    failure: BaseException | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        return self.row is not None or self.failure is not None
+
+
+class QueryLog:
+    """Threads may share it."""
+
+    def __init__(self, main: Database) -> None:
+        self._main = main
+        self._lock = threading.Lock()  # of the two lists
+        self._turn = threading.Lock()  # of who writes
+        self._beginnings: list[_Beginning] = []
+        self._ends: list[Mapping[str, Any]] = []
+
+    def begin(self, **values: Any) -> int:
+        """Write down that a query begins, or was refused; the id of its row, which is committed.
+
+        Raises what the main database says.
+        """
+        mine = _Beginning({"started_at": utc_now(), **values})
+        with self._lock:
+            self._beginnings.append(mine)
+        with self._turn:
+            if not mine.is_settled:
+                self._write()
+        if mine.failure is not None:
+            raise mine.failure
+        assert mine.row is not None
+        return mine.row
+
+    def end(self, row: int, **values: Any) -> None:
+        """Complete a row, soon."""
+        with self._lock:
+            self._ends.append({"row": row, **values})
+            is_first = len(self._ends) == 1
+        if is_first:
+            _deadlines.add(_SOON, self.flush)
+
+    def flush(self) -> None:
+        """Have all written that was told; what cannot be is tried again later."""
+        with self._turn:
+            if self._beginnings or self._ends:
+                self._write()
+
+    def _write(self) -> None:
+        with self._lock:
+            beginnings, self._beginnings = self._beginnings, []
+            ends, self._ends = self._ends, []
+        try:
+            written = rows.write(self._main, [one.values for one in beginnings], ends)
+        except BaseException as error:  # noqa: BLE001  raised by those who wait
+            for one in beginnings:
+                one.failure = error
+            self._keep(ends, error)
+        else:
+            for one, row in zip(beginnings, written, strict=True):
+                one.row = row
+
+    def _keep(self, ends: list[Mapping[str, Any]], error: BaseException) -> None:
+        if not ends:
+            return
+        with self._lock:
+            self._ends = [*ends, *self._ends][-_MOST_ENDS:]
+        _log.error("The log of %d queries is not completed yet: %s", len(ends), type(error).__name__)
+        _deadlines.add(_AGAIN, self.flush)
