@@ -9,6 +9,7 @@ import select
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -19,55 +20,52 @@ from ledgerline.errors import DatabaseUnreachable, PermissionDenied
 from ledgerline.url import DatabaseUrl
 
 _PATIENCE = 0.05  # seconds for rows that are on their way when a query ends
-_PIECE = 1 << 20
+_PIECE = 1 << 16  # as much as a pipe holds
 _NEEDED = ("SYSTEMROOT", "LD_LIBRARY_PATH", "TZ")
 _WORKER = Path(__file__).with_name("sqlite_worker.py")
 
 
 class SQLiteSession:
     def __init__(self, path: str) -> None:
-        self._path = path
         self._asked = False  # for rows that are not received yet: they are read while the last are written
+        self._access: Access | None = None  # what the process knows of
+        self._received = bytearray()  # the beginning of what it says next
         self.is_over = False
         # Isolated, without site-packages: it starts in 20 ms, and nothing of this program is in it.
         self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-I", "-S", str(_WORKER)],
+            [sys.executable, "-I", "-S", str(_WORKER), path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            bufsize=0,  # what was received is never hidden in a buffer, see _has_answer
+            bufsize=0,
             env={
                 name: os.environ[name] for name in _NEEDED if name in os.environ
             },  # no secret is among these
             start_new_session=True,  # Ctrl-C is for this process, which then ends that one
         )
+        assert self._process.stdout is not None
+        self._answers = self._process.stdout
 
     def start(
         self, sql: str, values: Sequence[Any], *, rows: int, explain: bool, access: Access
     ) -> list[Column]:
         del explain  # a part of the text
-        message = (
-            "start",
-            self._path,
-            sql,
-            tuple(values),
-            rows,
-            access.functions,
-            access.catalog_tables,
-            access.hidden_tables,
-        )
+        rules = (access.functions, access.catalog_tables, access.hidden_tables)
+        is_known = access is self._access
         self.is_over = False
-        self._send(message, ("fetch", FIRST_ROWS))
+        self._send("start", sql, tuple(values), rows, FIRST_ROWS, None if is_known else rules)
+        names = self._receive()
+        self._access = access
         self._asked = True
-        return [Column(name, "") for name in self._receive()]
+        return [Column(name, "") for name in names]
 
     def fetch(self, rows: int) -> list[tuple[Any, ...]]:
         if not self._asked:
-            self._send(("fetch", rows))
+            self._send("fetch", rows)
         self._asked = False
         batch: list[tuple[Any, ...]] = self._receive()
         if batch and not self.is_over:
-            self._send(("fetch", rows))
+            self._send("fetch", rows)
             self._asked = True
         return batch
 
@@ -75,11 +73,11 @@ class SQLiteSession:
         try:
             if self._asked:
                 self._asked = False
-                if not self._has_answer(unknown=False):
+                if not self._has_answer():
                     return False  # it works on rows that nobody wants any more
                 self._receive()
             if not self.is_over:
-                self._send(("finish",))
+                self._send("finish")
                 self._receive()
         except (sqlite3.Error, DatabaseUnreachable, PermissionDenied):
             return self._process.poll() is None
@@ -96,19 +94,16 @@ class SQLiteSession:
                     pipe.close()
         self._process.wait()
 
-    def _send(self, *messages: tuple[Any, ...]) -> None:
-        frames = [marshal.dumps(message, 2) for message in messages]
+    def _send(self, *message: Any) -> None:
+        data = marshal.dumps(message, 2)
         try:
-            _write(self._process.stdin, b"".join(len(one).to_bytes(4, "big") + one for one in frames))
+            _write(self._process.stdin, len(data).to_bytes(4, "big") + data)
         except (OSError, ValueError):
             raise _ended() from None
 
     def _receive(self) -> Any:
         try:
-            while not self._has_answer():  # not one long wait, in which Ctrl-C may go unheard
-                pass
-            length = int.from_bytes(_read(self._process.stdout, 4), "big")
-            kind, content = marshal.loads(_read(self._process.stdout, length))  # noqa: S302  # our own process
+            kind, content = marshal.loads(self._frame())  # noqa: S302  our own process
         except (OSError, EOFError, ValueError):
             raise _ended() from None
         if kind == "error":
@@ -121,11 +116,35 @@ class SQLiteSession:
         self.is_over = kind == "last"
         return content
 
-    def _has_answer(self, *, unknown: bool = True) -> bool:
-        """Whether there is something to read within a moment; `unknown`: said where nobody can tell."""
-        assert self._process.stdout is not None
+    def _frame(self) -> bytes:
+        """The next message: 4 bytes of length, then as many. Raises EOFError when the process ended."""
+        self._read_until(4)
+        end = 4 + int.from_bytes(self._received[:4], "big")
+        self._read_until(end)
+        frame = bytes(self._received[4:end])
+        del self._received[:end]
+        return frame
+
+    def _read_until(self, length: int) -> None:
+        hears_ctrl_c = threading.current_thread() is threading.main_thread()
+        while len(self._received) < length:
+            while hears_ctrl_c and not self._is_readable(
+                unknown=True
+            ):  # not one long wait, in which it may not
+                pass
+            piece = self._answers.read(_PIECE)
+            if not piece:
+                raise EOFError
+            self._received += piece
+
+    def _has_answer(self) -> bool:
+        """Whether there is something to read within a moment."""
+        return bool(self._received) or self._is_readable(unknown=False)
+
+    def _is_readable(self, *, unknown: bool) -> bool:
+        """Waits for a moment; `unknown`: what is said where nobody can tell."""
         try:
-            return bool(select.select([self._process.stdout], [], [], _PATIENCE)[0])
+            return bool(select.select([self._answers], [], [], _PATIENCE)[0])
         except (OSError, ValueError):  # Windows cannot tell of a pipe
             return unknown
 
@@ -135,18 +154,6 @@ def _write(pipe: IO[bytes] | None, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[pipe.write(rest) :]
-
-
-def _read(pipe: IO[bytes] | None, length: int) -> bytes:
-    assert pipe is not None
-    pieces = []
-    while length:
-        piece = pipe.read(min(length, _PIECE))
-        if not piece:
-            raise EOFError
-        pieces.append(piece)
-        length -= len(piece)
-    return b"".join(pieces)
 
 
 def _ended() -> DatabaseUnreachable:

@@ -34,9 +34,7 @@ _LIMITS = (
 
 
 def connect(path: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        f"file:{quote(path)}?mode=ro", uri=True, timeout=5, isolation_level=None, cached_statements=0
-    )
+    connection = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=5, isolation_level=None)
     connection.text_factory = operator.methodcaller("decode", "utf-8", "replace")
     for limit, value in _LIMITS:
         connection.setlimit(limit, value)
@@ -75,9 +73,9 @@ def receive(stream: BinaryIO) -> Any:
 
 
 def send(stream: BinaryIO, message: Any) -> None:
+    """Written when the stream is flushed."""
     data = marshal.dumps(message, 2)
     stream.write(len(data).to_bytes(4, "big") + data)
-    stream.flush()
 
 
 def fetch(cursor: sqlite3.Cursor, wanted: int) -> tuple[list[Any], bool]:
@@ -91,22 +89,28 @@ def fetch(cursor: sqlite3.Cursor, wanted: int) -> tuple[list[Any], bool]:
     return rows, len(rows) < asked
 
 
-def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    connections: dict[str, sqlite3.Connection] = {}
+def serve(path: str, requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answers `start` with the columns and the first rows, `fetch` with rows, `finish` with a word; each with an
+    error instead, after which a query is over."""
+    connection: sqlite3.Connection | None = None
     cursor: Any = None
     left = 0
     while (request := receive(requests)) is not None:
         kind, *arguments = request
         try:
             if kind == "start":
-                path, sql, values, left, functions, catalog_tables, hidden_tables = arguments
-                if path not in connections:
-                    connections[path] = connect(path)
-                connections[path].set_authorizer(authorizer(functions, catalog_tables, hidden_tables))
-                cursor = connections[path].execute(sql, values)
+                sql, values, left, wanted, access = arguments
+                connection = connection or connect(path)
+                if (
+                    access is not None
+                ):  # other rules than before: kept statements are prepared anew under them
+                    connection.set_authorizer(authorizer(*access))
+                cursor = connection.execute(sql, values)
                 send(answers, ("columns", [column[0] for column in cursor.description or ()]))
             elif kind == "fetch":
-                rows, is_last = fetch(cursor, min(arguments[0], left)) if left else ([], True)
+                (wanted,) = arguments
+            if kind in ("start", "fetch"):
+                rows, is_last = fetch(cursor, min(wanted, left)) if left else ([], True)
                 left -= len(rows)
                 if is_last:
                     cursor = None  # resets the statement, which ends its transaction
@@ -117,7 +121,8 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         except (sqlite3.Error, sqlite3.Warning, MemoryError, OverflowError, ValueError) as error:
             cursor, left = None, 0
             send(answers, ("error", str(error) or type(error).__name__))
+        answers.flush()
 
 
 if __name__ == "__main__":
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    serve(sys.argv[1], sys.stdin.buffer, sys.stdout.buffer)
