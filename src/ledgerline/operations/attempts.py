@@ -7,6 +7,7 @@ import math
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from functools import lru_cache
 
 
 class Attempts:
@@ -56,6 +57,7 @@ class Attempts:
         return failures
 
 
+@lru_cache(maxsize=1024)
 def _network(address: str) -> str:
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])

@@ -55,6 +55,7 @@ Parameters = Sequence[Any] | Mapping[str, Any] | None
 _SEEN_FOR: Final = 60.0  # seconds that it is remembered what of a database is not what it seems
 _KEPT: Final = timedelta(days=90)  # the log of queries
 _FORGET_EVERY: Final = 3_600.0
+_PATIENCE: Final = 1.0  # seconds, with a log that somebody else is writing
 
 
 class Queries:
@@ -225,8 +226,8 @@ class Queries:
     def logged(
         self, *, slowest: bool = False, limit: int = 20, key_name: str | None = None
     ) -> list[log.LoggedQuery]:
-        """The newest queries, or the slowest; all that are over here stand there with their ends."""
-        self._written.flush()
+        """The newest queries, or the slowest; those that are over here with their ends."""
+        self._written.flush(_PATIENCE)
         return log.logged(self._main, slowest=slowest, limit=limit, key_name=key_name)
 
     # -- what has a name ---------------------------------------------------------------------------------
@@ -272,7 +273,7 @@ class Queries:
 
     def close_idle(self) -> None:
         """Complete the log, and close the sessions that no query uses now."""
-        self._written.flush()
+        self._written.flush(_PATIENCE)
         for sessions in self._sessions.values():
             sessions.close_idle()
 

@@ -72,11 +72,18 @@ class QueryLog:
         if is_first:
             _deadlines.add(_SOON, self.flush)
 
-    def flush(self) -> None:
-        """Have all written that was told; what cannot be is tried again later."""
-        with self._turn:
+    def flush(self, patience: float = -1) -> None:
+        """Have all written that was told; what cannot be is tried again later.
+
+        patience  seconds to wait for somebody else who writes; negative: as long as it takes
+        """
+        if not self._turn.acquire(timeout=patience):
+            return
+        try:
             if self._beginnings or self._ends:
                 self._write()
+        finally:
+            self._turn.release()
 
     def _write(self) -> None:
         with self._lock:

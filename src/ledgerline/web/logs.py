@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import random
 import sys
 import traceback
+from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
+import orjson
 import structlog
 from structlog.typing import EventDict, WrappedLogger
+
+_requests = logging.getLogger("ledgerline.requests")
 
 _SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -17,6 +23,14 @@ _SHARED: list[structlog.typing.Processor] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
+
+
+class _Lines(logging.StreamHandler[TextIO]):
+    def write(self, line: str) -> None:
+        assert self.lock is not None
+        with self.lock, contextlib.suppress(OSError, ValueError):  # nothing fails because nobody reads it
+            self.stream.write(line + self.terminator)
+            self.flush()
 
 
 def configure(level: int = logging.INFO) -> None:
@@ -27,7 +41,7 @@ def configure(level: int = logging.INFO) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Lines(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_SHARED,
@@ -45,6 +59,22 @@ def configure(level: int = logging.INFO) -> None:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
 
+def log_request(level: int, **members: Any) -> None:
+    """A line like any other, about a request; written past `logging`, as there is one for each."""
+    if not _requests.isEnabledFor(level):
+        return
+    document = {
+        **members,
+        "event": "request",
+        "logger": _requests.name,
+        "level": logging.getLevelName(level).lower(),
+        "timestamp": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
+    }
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, _Lines):
+            handler.write(orjson.dumps(document, str).decode())
+
+
 def _without_messages(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """An exception's text may hold SQL with its values, so only its kind and place are written down."""
     given = event.pop("exc_info", None)
@@ -53,6 +83,11 @@ def _without_messages(_logger: WrappedLogger, _method: str, event: EventDict) ->
     if isinstance(error, BaseException):
         event.update(described(error))
     return event
+
+
+def new_id() -> str:
+    """Under which the log tells of something: 32 hexadecimal digits, which need not be hard to guess."""
+    return f"{random.getrandbits(128):032x}"
 
 
 def described(error: BaseException) -> dict[str, Any]:

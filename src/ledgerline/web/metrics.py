@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Final
 
 from prometheus_client import (
@@ -68,6 +69,9 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
+        # Labels are looked up once: that takes longer than to count.
+        self._query = cache(self._queries.labels)
+        self._request = cache(self._requests.labels)
         Gauge("ledgerline_info", "Which version runs.", ["version"], registry=self.registry).labels(
             __version__
         ).set(1)
@@ -76,10 +80,10 @@ class Metrics:
 
     def query(self, database: str, outcome: str, seconds: float | None) -> None:
         """A query is over; `seconds` is None where it did not begin."""
-        self._queries.labels(self._systems[database], database, outcome).observe(seconds or 0.0)
+        self._query(self._systems[database], database, outcome).observe(seconds or 0.0)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        self._requests.labels(method, route, str(status)).observe(seconds)
+        self._request(method, route, str(status)).observe(seconds)
 
 
 class Figures:

@@ -8,35 +8,33 @@ Clock      answers 503 where the inside takes too long
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
-import uuid
 from collections.abc import Collection
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ledgerline.web.api.problems import problem, unexpected
-from ledgerline.web.logs import described
+from ledgerline.web.logs import described, log_request, new_id
 from ledgerline.web.metrics import Metrics
-
-_log = structlog.stdlib.get_logger("ledgerline.requests")
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_HEADERS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
+_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
 
 
 class Recorder:
@@ -57,7 +55,7 @@ class Recorder:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _complete(MutableHeaders(scope=message), request_id)
+                _complete(message, request_id)
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -76,13 +74,13 @@ class Recorder:
         route = getattr(scope.get("route"), "path", "unknown")
         state = scope["state"]
         self._metrics.request(method, route, status, seconds)
-        _log.log(
-            40 if failure else 20,
-            "request",
+        log_request(
+            logging.ERROR if failure else logging.INFO,
             method=method,
             route=route,
             status=status,
             duration_ms=round(1000 * seconds, 1),
+            request_id=state["request_id"],
             key=state.get("key_name"),
             client=(scope.get("client") or ("",))[0],
             **({"code": state["error_code"]} if "error_code" in state else {}),
@@ -92,13 +90,14 @@ class Recorder:
 
 def _request_id(headers: Headers) -> str:
     given = headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if _REQUEST_ID.fullmatch(given) else new_id()
 
 
-def _complete(headers: MutableHeaders, request_id: str) -> None:
-    headers["X-Request-ID"] = request_id
-    for name, value in _HEADERS.items():
-        headers.setdefault(name, value)
+def _complete(message: Message, request_id: str) -> None:
+    given = message["headers"]
+    names = {name.lower() for name, _ in given}
+    told = [header for header in _HEADERS if header[0] not in names]
+    message["headers"] = [*given, (b"x-request-id", request_id.encode()), *told]
 
 
 class Gate:
@@ -208,20 +207,28 @@ class Clock:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        has_begun = asyncio.Event()
-        is_over = False
+        loop = asyncio.get_running_loop()
+        decided: asyncio.Future[None] = loop.create_future()  # it answers, it is done, or its time is over
+        has_begun = is_over = False
+
+        def decide(*_: object) -> None:
+            if not decided.done():
+                decided.set_result(None)
 
         async def sending(message: Message) -> None:
+            nonlocal has_begun
             if is_over:
                 return
-            has_begun.set()
+            has_begun = True
+            decide()
             await send(message)
 
         inside = asyncio.ensure_future(self._app(scope, receive, sending))
-        begun = asyncio.ensure_future(has_begun.wait())
+        inside.add_done_callback(decide)
+        timer = loop.call_later(self._seconds, decide)
         try:
-            await asyncio.wait({inside, begun}, timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
-            if not has_begun.is_set() and not inside.done():
+            await decided
+            if not has_begun and not inside.done():
                 is_over = True
                 self._leave(inside)
                 detail = f"There was no answer within {self._seconds:g} seconds."
@@ -235,7 +242,7 @@ class Clock:
             inside.cancel()
             raise
         finally:
-            begun.cancel()
+            timer.cancel()
 
     def _leave(self, inside: asyncio.Task[None]) -> None:
         inside.cancel()

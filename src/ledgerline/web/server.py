@@ -26,6 +26,7 @@ from ledgerline.web import logs
 from ledgerline.web.api import databases, diagnosis, health, ingestion, metrics, pages, problems, queries
 from ledgerline.web.api.access import is_loopback
 from ledgerline.web.api.services import Probes
+from ledgerline.web.express import Express
 from ledgerline.web.metrics import Metrics
 from ledgerline.web.middleware import Clock, Gate, Recorder
 from ledgerline.worker.duties import Duties
@@ -70,6 +71,7 @@ def create_app(ledgerline: App, ready: Callable[[], None] = lambda: None) -> Fas
         redirect_slashes=False,
         docs_url=None,  # pages.py
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # Recorder does that
     )
     app.state.ledgerline = ledgerline
     app.state.probes = probes
@@ -81,6 +83,7 @@ def create_app(ledgerline: App, ready: Callable[[], None] = lambda: None) -> Fas
     for router in ROUTERS:
         app.include_router(router)
     service = settings.service
+    app.add_middleware(Express, short=queries.short_ways())
     app.add_middleware(Clock, seconds=service.request_ms / 1000)
     app.add_middleware(Gate, hosts=hosts(settings), origins=service.origins, body_bytes=service.body_bytes)
     app.add_middleware(Recorder, metrics=app.state.metrics)

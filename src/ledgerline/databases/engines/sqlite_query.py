@@ -128,9 +128,8 @@ class SQLiteSession:
     def _read_until(self, length: int) -> None:
         hears_ctrl_c = threading.current_thread() is threading.main_thread()
         while len(self._received) < length:
-            while hears_ctrl_c and not self._is_readable(
-                unknown=True
-            ):  # not one long wait, in which it may not
+            # Not in one long wait, in which it may go unheard.
+            while hears_ctrl_c and not self._is_readable(unknown=True):
                 pass
             piece = self._answers.read(_PIECE)
             if not piece:

@@ -21,6 +21,7 @@ VALUE_BYTES = 1_000_000
 BATCH_BYTES = 4_000_000
 PROBED_ROWS = 10
 STEPS_BETWEEN_LOOKS = 1_000_000
+KEPT_STATEMENTS = 16  # few, as they take of HEAP_BYTES
 
 _LIMITS = (
     (sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES),
@@ -34,7 +35,13 @@ _LIMITS = (
 
 
 def connect(path: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=5, isolation_level=None)
+    connection = sqlite3.connect(
+        f"file:{quote(path)}?mode=ro",
+        uri=True,
+        timeout=5,
+        isolation_level=None,
+        cached_statements=KEPT_STATEMENTS,
+    )
     connection.text_factory = operator.methodcaller("decode", "utf-8", "replace")
     for limit, value in _LIMITS:
         connection.setlimit(limit, value)
@@ -44,6 +51,7 @@ def connect(path: str) -> sqlite3.Connection:
     parent = os.getppid()
     # Nobody is left to stop a query whose asker was killed.
     connection.set_progress_handler(lambda: os.getppid() != parent, STEPS_BETWEEN_LOOKS)
+    connection.set_authorizer(lambda *_: sqlite3.SQLITE_DENY)  # until it is told what may be read
     return connection
 
 
@@ -90,8 +98,8 @@ def fetch(cursor: sqlite3.Cursor, wanted: int) -> tuple[list[Any], bool]:
 
 
 def serve(path: str, requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answers `start` with the columns and the first rows, `fetch` with rows, `finish` with a word; each with an
-    error instead, after which a query is over."""
+    """`start` is answered by the columns and the first rows, `fetch` by rows, `finish` by a word; or any of
+    them by an error, after which the query is over."""
     connection: sqlite3.Connection | None = None
     cursor: Any = None
     left = 0
@@ -101,9 +109,7 @@ def serve(path: str, requests: BinaryIO, answers: BinaryIO) -> None:
             if kind == "start":
                 sql, values, left, wanted, access = arguments
                 connection = connection or connect(path)
-                if (
-                    access is not None
-                ):  # other rules than before: kept statements are prepared anew under them
+                if access is not None:  # other rules; statements that were kept are prepared anew
                     connection.set_authorizer(authorizer(*access))
                 cursor = connection.execute(sql, values)
                 send(answers, ("columns", [column[0] for column in cursor.description or ()]))

@@ -50,6 +50,16 @@ def require(scope: Scope) -> Callable[..., Awaitable[Key]]:
     return required
 
 
+def known(request: Request, scope: Scope) -> Key | None:
+    """The key of the request, where that need not ask the database. Raises TooManyAttempts and Forbidden."""
+    address = request.client.host if request.client else ""
+    key = ledgerline_app(request).keys.verify_at_once(token_of(request), address)
+    if key is not None:
+        request.state.key_name = key.name
+        key.require(scope)
+    return key
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach what listens there."""
     if host.lower() == "localhost":

@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 import threading
 import time
-import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Final, TypeVar
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
 
 import anyio
 from anyio import CapacityLimiter, to_thread
@@ -22,11 +21,10 @@ from ledgerline.operations import formats
 from ledgerline.operations.formats import MEDIA_TYPES, Format
 from ledgerline.operations.query import Queries
 from ledgerline.operations.results import Result
+from ledgerline.web.api.query_threads import QueryThreads
+from ledgerline.web.logs import new_id
 
-T = TypeVar("T")
-
-_AGAIN_SECONDS: Final = 0.05
-_MOST_THREADS: Final = 40
+_A_MOMENT: Final = 0.05  # seconds
 
 _BY_MEDIA_TYPE: Final = {
     "application/json": Format.JSON,
@@ -37,18 +35,7 @@ _BY_MEDIA_TYPE: Final = {
 }
 
 
-class QueryThreads:
-    """Threads for queries alone, so that slow ones take none from other endpoints."""
-
-    def __init__(self) -> None:
-        self._limiter: CapacityLimiter | None = None
-
-    async def run(self, work: Callable[[], T]) -> T:
-        if self._limiter is None:  # made where an event loop runs
-            self._limiter = CapacityLimiter(_MOST_THREADS)
-        return await to_thread.run_sync(work, limiter=self._limiter)
-
-
+@lru_cache(maxsize=256)
 def wanted_format(accept: str) -> Format | None:
     """The format that an Accept header likes best; JSON when it does not care; None: none of ours."""
     best: tuple[float, Format] | None = None
@@ -66,22 +53,34 @@ def wanted_format(accept: str) -> Format | None:
     return best[1] if best else None
 
 
-@asynccontextmanager
-async def stopped_on_hangup(receive: Receive, stop: Callable[[], None]) -> AsyncIterator[None]:
-    """While this goes on, `stop` is called, in a thread and again and again, once the caller is gone."""
+class StoppedOnHangup:
+    """While this goes on, `stop` is called, in a thread and again and again, once the caller is gone.
 
-    async def watch() -> None:
-        while (await receive())["type"] != "http.disconnect":
+    Only who waits for a moment is watched: most answers are there before.
+    """
+
+    def __init__(self, receive: Receive, stop: Callable[[], None]) -> None:
+        self._receive = receive
+        self._stop = stop
+        self._watching: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(_A_MOMENT, self._begin)
+
+    def _begin(self) -> None:
+        self._watching = asyncio.ensure_future(self._watch())
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
             pass
         while True:
-            await to_thread.run_sync(stop, limiter=CapacityLimiter(1))
-            await anyio.sleep(_AGAIN_SECONDS)
+            await to_thread.run_sync(self._stop, limiter=CapacityLimiter(1))
+            await anyio.sleep(_A_MOMENT)
 
-    watching = asyncio.ensure_future(watch())
-    try:
-        yield
-    finally:
-        watching.cancel()
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
 
 
 class Begun:
@@ -156,7 +155,7 @@ class Start:
     def _end(self) -> None:
         while not self._is_over:
             self._stop()
-            time.sleep(_AGAIN_SECONDS)
+            time.sleep(_A_MOMENT)
         if self._begun is not None:
             self._begun.end()
 
@@ -165,7 +164,7 @@ async def started(
     request: Request, threads: QueryThreads, queries: Queries, run: Callable[[str], Result], form: Format
 ) -> Begun:
     """The query, begun. What the database says before the first row is raised."""
-    query_id = uuid.uuid4().hex
+    query_id = new_id()
 
     def stop() -> None:
         with contextlib.suppress(QueryMissing):  # not begun yet, or over
@@ -173,7 +172,7 @@ async def started(
 
     start = Start(lambda: run(query_id), form, stop)
     try:
-        async with stopped_on_hangup(request.receive, stop):
+        with StoppedOnHangup(request.receive, stop):
             return await threads.run(start)
     except asyncio.CancelledError:
         start.give_up()
@@ -206,7 +205,7 @@ class _Stream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         try:
-            async with stopped_on_hangup(receive, self._begun.result.cancel):
+            with StoppedOnHangup(receive, self._begun.result.cancel):
                 await self._stream(send)
         finally:
             with anyio.CancelScope(shield=True):

@@ -176,12 +176,12 @@ def _valid(value: Any) -> Any:
 
 
 def install(app: FastAPI) -> None:
-    app.add_exception_handler(LedgerlineError, _on_error)
+    app.add_exception_handler(LedgerlineError, on_error)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
 
 
-def _on_error(request: Request, error: Exception) -> Response:
+def on_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, LedgerlineError)
     request.state.error_code = error.code
     return of_error(error, request.scope)

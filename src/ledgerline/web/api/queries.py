@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
+from starlette.routing import BaseRoute
 
 from ledgerline.app import App
 from ledgerline.databases import queries as log
@@ -14,11 +16,13 @@ from ledgerline.errors import Forbidden, LedgerlineError, QueryMissing
 from ledgerline.operations.formats import MEDIA_TYPES, Format
 from ledgerline.operations.keys import Key, Scope
 from ledgerline.operations.results import Result
-from ledgerline.web.api.access import require
-from ledgerline.web.api.answers import QueryThreads, answer, started, wanted_format
+from ledgerline.web.api.access import known, require
+from ledgerline.web.api.answers import answer, started, wanted_format
 from ledgerline.web.api.problems import ASKS_DATABASE, PROTECTED, documented, example, problem
-from ledgerline.web.api.services import Ledgerline
+from ledgerline.web.api.query_threads import QueryThreads
+from ledgerline.web.api.services import Ledgerline, ledgerline_app
 from ledgerline.web.api.shapes import Document, Moment
+from ledgerline.web.express import Short
 
 router = APIRouter(prefix="/database", tags=["queries"])
 
@@ -195,6 +199,27 @@ async def ask_main(request: Request, app: Ledgerline, key: Asker, asked: Asked) 
 )
 async def ask_invoice(request: Request, app: Ledgerline, key: Asker, asked: Asked) -> Response:
     return await _answered(request, app, key, "invoice", _text(asked), asked)
+
+
+async def _shortly(request: Request, body: bytes, database: Database) -> Response | None:
+    """The same where the key is known and the body fits. See `web.express`."""
+    key = known(request, Scope.QUERY)
+    if key is None:
+        return None
+    try:
+        asked = Asked.model_validate_json(body)
+    except ValidationError:
+        return None
+    return await _answered(request, ledgerline_app(request), key, database, _text(asked), asked)
+
+
+_DATABASES: Final[tuple[Database, ...]] = ("main", "invoice")
+
+
+def short_ways() -> dict[tuple[str, str], tuple[BaseRoute, Short]]:
+    routes = {getattr(route, "path", ""): route for route in router.routes}
+    ways = {f"/database/query/{name}": partial(_shortly, database=name) for name in _DATABASES}
+    return {("POST", path): (routes[path], way) for path, way in ways.items()}
 
 
 @router.get(
