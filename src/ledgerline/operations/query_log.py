@@ -47,6 +47,7 @@ class QueryLog:
         self._turn = threading.Lock()  # of who writes
         self._beginnings: list[_Beginning] = []
         self._ends: list[Mapping[str, Any]] = []
+        self._is_due = False  # somebody will look after the ends soon
 
     def begin(self, **values: Any) -> int:
         """Write down that a query begins, or was refused; the id of its row, which is committed.
@@ -68,9 +69,17 @@ class QueryLog:
         """Complete a row, soon."""
         with self._lock:
             self._ends.append({"row": row, **values})
-            is_first = len(self._ends) == 1
-        if is_first:
-            _deadlines.add(_SOON, self.flush)
+        self._flush_in(_SOON)
+
+    def _flush_in(self, seconds: float) -> None:
+        with self._lock:
+            was_due, self._is_due = self._is_due, True
+        if not was_due:
+            _deadlines.add(seconds, self._look_after)
+
+    def _look_after(self) -> None:
+        self._is_due = False
+        self.flush()
 
     def flush(self, patience: float = -1) -> None:
         """Have all written that was told; what cannot be is tried again later.
@@ -105,4 +114,4 @@ class QueryLog:
         with self._lock:
             self._ends = [*ends, *self._ends][-_MOST_ENDS:]
         _log.error("The log of %d queries is not completed yet: %s", len(ends), type(error).__name__)
-        _deadlines.add(_AGAIN, self.flush)
+        self._flush_in(_AGAIN)

@@ -140,7 +140,9 @@ class SQLite:
         def _begin(connection: sa.Connection) -> None:
             # A writer takes its lock at once: one that began as a reader cannot wait for it later.
             if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                driver = connection.connection.driver_connection
+                assert isinstance(driver, sqlite3.Connection)
+                driver.execute("BEGIN IMMEDIATE")
 
         return engine
 
