@@ -174,6 +174,22 @@ def test_what_people_ask_is_understood_by_the_server(it: Asked, number: int) -> 
         assert is_understood, checked.sql
 
 
+def test_text_that_is_no_utf_8_is_read_too(it: Asked) -> None:
+    if engine_of(it) != "sqlite":
+        pytest.skip("SQLite alone keeps it")
+    with it.writer.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE odd AS SELECT a, b FROM t"))
+        for place in (1, ROWS - 1):
+            connection.execute(sa.text(f"UPDATE odd SET b = CAST(x'ff41' AS TEXT) WHERE a = {place}"))
+    for condition in ("a < 3", "a > 2", "a >= 0"):  # among the first rows, later, and both
+        found = dict(it.rows(f"SELECT a, b FROM odd WHERE {condition} ORDER BY a"))
+        assert {a: b for a, b in found.items() if b != f"name {a}"} == {
+            place: "\ufffdA" for place in (1, ROWS - 1) if place in found
+        }
+    with it.writer.begin() as connection:
+        connection.execute(sa.text("DROP TABLE odd"))
+
+
 # -- what changes nothing ----------------------------------------------------------------------------------
 
 
@@ -269,6 +285,24 @@ def _who_reads(it: Asked) -> Iterator[DatabaseUrl]:
             yield url
     else:
         yield it.main.url
+
+
+def test_a_kept_statement_is_asked_for_anew_when_the_rules_change(it: Asked) -> None:
+    if engine_of(it) != "sqlite":
+        pytest.skip("SQLite alone has an authorizer")
+    session = open_session(it.main.url, Limits())
+    try:
+        for hidden, is_allowed in ((), True), (("t",), False), ((), True), (("t",), False):
+            access = Access(hidden_tables=frozenset(hidden))
+            if is_allowed:
+                session.start("SELECT a FROM t", (), rows=1, explain=False, access=access)
+                assert session.fetch(1) == [(0,)]
+            else:
+                with pytest.raises(PermissionDenied):
+                    session.start("SELECT a FROM t", (), rows=1, explain=False, access=access)
+            assert session.finish()
+    finally:
+        session.close()
 
 
 def test_what_sql_server_lets_through_is_rolled_back(it: Asked) -> None:

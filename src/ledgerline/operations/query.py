@@ -119,7 +119,7 @@ class Queries:
         entry = {"query_id": query_id, "key_name": key_name[:100], "database": database}
         checked, values = self._admitted(entry, database, text, parameters)
         wanted = self.limits.rows if rows is None else max(0, rows)
-        limits = replace(self.limits, rows=min(wanted, self.limits.most_rows))
+        limits = self._limited(min(wanted, self.limits.most_rows))
         self._count_in(key_name)
         try:
             self._forget_old()
@@ -151,6 +151,9 @@ class Queries:
             result.close()
             raise
         return result
+
+    def _limited(self, rows: int) -> QueryLimits:
+        return self.limits if rows == self.limits.rows else replace(self.limits, rows=rows)
 
     def _admitted(
         self, entry: Mapping[str, Any], database: str, text: str | bytes, parameters: Parameters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -29,6 +30,7 @@ from ledgerline.web.api.services import Probes
 from ledgerline.web.express import Express
 from ledgerline.web.metrics import Metrics
 from ledgerline.web.middleware import Clock, Gate, Recorder
+from ledgerline.web.protocol import Protocol
 from ledgerline.worker.duties import Duties
 from ledgerline.worker.starting import resume_left
 
@@ -45,6 +47,7 @@ ROUTERS: Final[Sequence[APIRouter]] = (
 _log = logging.getLogger(__name__)
 
 _LAST_SECONDS: Final = 3.0  # for what is left when the time to end is over
+_GARBAGE: Final = (20_000, 10, 10)  # an answer of 100 rows alone is more than Python's 700 new objects
 _THREADS: Final = 64  # of endpoints that ask a database
 _THIS_MACHINE: Final = ("localhost", "127.0.0.1", "[::1]")
 _ABOUT: Final = (
@@ -104,6 +107,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.metrics.figures.start()
     threading.Thread(target=_resume, args=(app.state.ledgerline,), name="resume", daemon=True).start()
     app.state.duties.start()
+    gc.collect()
+    gc.freeze()  # what is here now stays: nobody has to look through it again and again
+    gc.set_threshold(*_GARBAGE)
     app.state.ready()
     try:
         yield
@@ -183,6 +189,7 @@ def run(ledgerline: App, ready: Callable[[], None]) -> None:
         server_header=False,
         proxy_headers=bool(settings.service.proxies),
         forwarded_allow_ips=list(settings.service.proxies),
+        http=Protocol,
         ws="none",
         timeout_graceful_shutdown=max(1, round(seconds)),
     )

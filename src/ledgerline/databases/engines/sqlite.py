@@ -182,10 +182,11 @@ class SQLite:
                 landing.unlink(missing_ok=True)
 
     def activity_engine(self, url: DatabaseUrl, engine: sa.Engine, limits: Limits) -> sa.Engine:  # noqa: ARG002
-        beside = replace(url, database=f"{url.database}-activity")
-        if beside.database not in self._activity:
-            self._activity[beside.database] = self.create_engine(beside, limits, read_only=False)
-        return self._activity[beside.database]
+        known = self._activity.get(url.database)
+        if known is None:
+            beside = replace(url, database=f"{url.database}-activity")
+            known = self._activity[url.database] = self.create_engine(beside, limits, read_only=False)
+        return known
 
     def as_text(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         # As bytes: SQLite keeps any bytes as text, and only the bytes come out whole.

@@ -33,6 +33,8 @@ _LIMITS = (
     (sqlite3.SQLITE_LIMIT_VDBE_OP, 500_000),
 )
 
+readable = operator.methodcaller("decode", "utf-8", "replace")
+
 
 def connect(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
@@ -42,7 +44,6 @@ def connect(path: str) -> sqlite3.Connection:
         isolation_level=None,
         cached_statements=KEPT_STATEMENTS,
     )
-    connection.text_factory = operator.methodcaller("decode", "utf-8", "replace")
     for limit, value in _LIMITS:
         connection.setlimit(limit, value)
     connection.execute("PRAGMA query_only = ON")
@@ -88,6 +89,8 @@ def send(stream: BinaryIO, message: Any) -> None:
 
 def fetch(cursor: sqlite3.Cursor, wanted: int) -> tuple[list[Any], bool]:
     """A few rows, and as many more as take no more memory than a batch may; whether they are the last."""
+    if not wanted:
+        return [], True
     asked = min(wanted, PROBED_ROWS)
     rows = cursor.fetchmany(asked)
     if len(rows) == PROBED_ROWS < wanted:
@@ -95,6 +98,24 @@ def fetch(cursor: sqlite3.Cursor, wanted: int) -> tuple[list[Any], bool]:
         asked = min(wanted, PROBED_ROWS + max(1, BATCH_BYTES // bytes_a_row))
         rows += cursor.fetchmany(asked - PROBED_ROWS)
     return rows, len(rows) < asked
+
+
+def begin(
+    connection: sqlite3.Connection, sql: str, values: tuple[Any, ...], wanted: int
+) -> tuple[sqlite3.Cursor, list[Any], bool]:
+    """A query and its first rows. Text that is no UTF-8 is rare: all is repaired only where there is some."""
+    try:
+        connection.text_factory = str
+        cursor = connection.execute(sql, values)
+        rows, is_last = fetch(cursor, wanted)
+    except sqlite3.OperationalError as error:
+        if "decode" not in str(error):
+            raise
+        connection.text_factory = readable
+        cursor = connection.execute(sql, values)
+        rows, is_last = fetch(cursor, wanted)
+    connection.text_factory = readable  # of the next rows: what is sent cannot be taken back
+    return cursor, rows, is_last
 
 
 def serve(path: str, requests: BinaryIO, answers: BinaryIO) -> None:
@@ -111,12 +132,11 @@ def serve(path: str, requests: BinaryIO, answers: BinaryIO) -> None:
                 connection = connection or connect(path)
                 if access is not None:  # other rules; statements that were kept are prepared anew
                     connection.set_authorizer(authorizer(*access))
-                cursor = connection.execute(sql, values)
+                cursor, rows, is_last = begin(connection, sql, values, min(wanted, left))
                 send(answers, ("columns", [column[0] for column in cursor.description or ()]))
             elif kind == "fetch":
-                (wanted,) = arguments
+                rows, is_last = fetch(cursor, min(arguments[0], left))
             if kind in ("start", "fetch"):
-                rows, is_last = fetch(cursor, min(wanted, left)) if left else ([], True)
                 left -= len(rows)
                 if is_last:
                     cursor = None  # resets the statement, which ends its transaction
