@@ -12,11 +12,13 @@ import sqlite3
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from tests.forking import PROCESSES
 from tests.house import SQLSERVER_URL, Installation, contact
 from tests.postgres import PostgresServer, free_port
 
@@ -493,12 +496,34 @@ def test_a_main_file_is_not_changed_by_looking(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["main.db"]
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everything")
-def test_a_main_file_that_may_not_be_written(tmp_path: Path) -> None:
-    path = tmp_path / "main.db"
-    path.touch(mode=0o400)
-    check = fault(examined(tmp_path, {"DATABASE_URL": f"sqlite:///{path}"}, "main"))
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows knows other rights")
+def test_a_main_file_that_may_not_be_written() -> None:
+    """By somebody who is not root, who may write everything."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "main.db")
+        path.touch(mode=0o444)
+        Path(folder).chmod(0o755)
+        told, telling = PROCESSES.Pipe(duplex=False)
+        process = PROCESSES.Process(target=_examined_by_nobody, args=(path, telling))
+        process.start()
+        telling.close()
+        check = told.recv()
+        process.join()
     assert (check.layer, check.code) == (Layer.PERMISSION, Fault.PERMISSION_DENIED)
+    assert str(path) in check.remedy[0]
+
+
+def _examined_by_nobody(path: Path, telling: Connection) -> None:
+    settings = {"DATABASE_URL": f"sqlite:///{path}"}
+    examined(path.parent, settings, "main")  # imports what nobody may not, where root's home holds Python
+    if os.geteuid() == 0:
+        import pwd
+
+        nobody = pwd.getpwnam("nobody")
+        os.setgroups([])
+        os.setegid(nobody.pw_gid)
+        os.seteuid(nobody.pw_uid)
+    telling.send(fault(examined(path.parent, settings, "main")))
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:

@@ -46,9 +46,14 @@ def missing_rights(connection: sa.Connection, url: DatabaseUrl) -> dict[str, str
 
 def missing_file_rights(path: Path) -> dict[str, str]:
     """SQLite makes files beside the database while it writes, so the folder counts too."""
-    writable = os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK | os.X_OK)
+    writable = _may(path, os.W_OK) and _may(path.absolute().parent, os.W_OK | os.X_OK)
     account = "the account that runs Ledgerline"
     return {} if writable else {"write the file": f"Let {account} write to {path} and its folder."}
+
+
+def _may(path: Path, mode: int) -> bool:
+    """As whom a file is opened, where the system tells that from who started the process."""
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 def wire(connection: sa.Connection, url: DatabaseUrl) -> str:
