@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -90,6 +91,11 @@ def tables_with_rows(parts: Sequence[DatabaseUrl]) -> set[str]:
                 if connection.execute(sa.select(sa.literal(1)).select_from(sa.table(name)).limit(1)).first():
                     found.add(name)
     return found
+
+
+def plain_name(name: str) -> str:
+    """What stands for a name where a server, or a file, takes only letters, digits and `_`."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower())
 
 
 @contextmanager

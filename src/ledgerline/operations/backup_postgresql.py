@@ -33,7 +33,7 @@ from ledgerline.errors import (
     RestoreRefused,
 )
 from ledgerline.operations.backup_content import contents
-from ledgerline.operations.backup_engines import Copy, Taken
+from ledgerline.operations.backup_engines import Copy, Taken, plain_name
 from ledgerline.operations.backup_manifest import Check
 from ledgerline.url import DatabaseUrl
 
@@ -69,10 +69,10 @@ class _PostgreSQL:
         return [url]
 
     def scratch(self, url: DatabaseUrl, folder: Path, name: str) -> DatabaseUrl:  # noqa: ARG002
-        return replace(url, database=f"ledgerline_{_plain(name)}")
+        return replace(url, database=f"ledgerline_{plain_name(name)}")
 
     def beside(self, url: DatabaseUrl, name: str) -> DatabaseUrl:
-        suffix = f"_{_plain(name)}"
+        suffix = f"_{plain_name(name)}"
         stem = url.database.encode()[: _NAME_BYTES - len(suffix)].decode(errors="ignore")
         return replace(url, database=f"{stem}{suffix}")
 
@@ -277,10 +277,6 @@ def _rename(connection: sa.Connection, names: Sequence[tuple[str, str]]) -> None
     except BaseException:
         connection.exec_driver_sql("ROLLBACK")
         raise
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", name.lower())
 
 
 def _quoted(name: str) -> str:

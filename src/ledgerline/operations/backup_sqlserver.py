@@ -30,7 +30,7 @@ from ledgerline.errors import (
     TransientFault,
 )
 from ledgerline.operations.backup_content import contents
-from ledgerline.operations.backup_engines import Copy, Taken
+from ledgerline.operations.backup_engines import Copy, Taken, plain_name
 from ledgerline.operations.backup_manifest import Check
 from ledgerline.url import DatabaseUrl
 
@@ -53,10 +53,10 @@ class _SQLServer:
         return [url]
 
     def scratch(self, url: DatabaseUrl, folder: Path, name: str) -> DatabaseUrl:  # noqa: ARG002
-        return replace(url, database=f"ledgerline_{_plain(name)}")
+        return replace(url, database=f"ledgerline_{plain_name(name)}")
 
     def beside(self, url: DatabaseUrl, name: str) -> DatabaseUrl:
-        suffix = f"_{_plain(name)}"
+        suffix = f"_{plain_name(name)}"
         return replace(url, database=f"{url.database[: _NAME_LENGTH - len(suffix)]}{suffix}")
 
     def exists(self, url: DatabaseUrl) -> bool:
@@ -152,7 +152,9 @@ def restore(database: str, file: str, files: Sequence[Any], folder: str) -> str:
     path = ntpath if "\\" in folder else posixpath
     moves = [
         f"MOVE {_literal(row['LogicalName'])} TO "
-        + _literal(path.join(folder, f"{_plain(database)}_{number}.{'ldf' if row['Type'] == 'L' else 'mdf'}"))
+        + _literal(
+            path.join(folder, f"{plain_name(database)}_{number}.{'ldf' if row['Type'] == 'L' else 'mdf'}")
+        )
         for number, row in enumerate(files)
     ]
     return (
@@ -212,10 +214,6 @@ def _master(url: DatabaseUrl) -> Iterator[sa.Connection]:
             yield connection
     finally:
         database.close()
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", name.lower())
 
 
 def _quoted(name: str) -> str:
