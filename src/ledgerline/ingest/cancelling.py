@@ -9,7 +9,7 @@ from ledgerline.databases.database import Database
 from ledgerline.databases.runs import RUNNING, Run
 from ledgerline.databases.schema import Staging
 from ledgerline.errors import Cancelled, RunInProgress, RunMissing, RunNotGoing
-from ledgerline.ingest.undo import leased
+from ledgerline.ingest.opening import leased
 
 
 def cancel(main: Database, system: str, run_id: int | None = None) -> Run:

@@ -11,8 +11,9 @@ from ledgerline.databases import edits, runs
 from ledgerline.databases.database import Database
 from ledgerline.databases.schema import contacts, value_suggestions
 from ledgerline.errors import UsageError
+from ledgerline.ingest.opening import leased
 from ledgerline.ingest.remaking import Hand, remake
-from ledgerline.ingest.undo import job_of, leased, open_run
+from ledgerline.ingest.undo import add_run, job_of
 
 
 def edit_contact(
@@ -39,7 +40,7 @@ def withdraw_edits(main: Database, contact_id: int, fields: Sequence[str], *, by
     with leased(main, system) as lease, main.begin() as connection:
         lease.check(connection)
         edits.withdraw(connection, contact_id, fields, by)
-        run_id = open_run(connection, lease, "edit")
+        run_id = add_run(connection, lease, "edit")
         chosen = sa.select(contacts.c.id).where(contacts.c.id == contact_id)
         remake(Hand(connection, job_of(run_id, lease), "edit"), chosen)
         connection.execute(

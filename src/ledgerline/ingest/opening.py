@@ -24,12 +24,20 @@ T = TypeVar("T")
 
 @contextmanager
 def leased(main: Database, system: str) -> Iterator[Lease]:
+    """The lease of a source meanwhile. Raises RunInProgress."""
     lease = runs.acquire(main, system, runs.this_process(), is_dead=runs.HolderWatch(main))
     try:
-        _give_up_plans(main, system, lease)
         yield lease
     finally:
         runs.release(main, lease)
+
+
+@contextmanager
+def leased_to_read(main: Database, system: str) -> Iterator[Lease]:
+    """The same for a run that reads the source; plans that were left are given up."""
+    with leased(main, system) as lease:
+        _give_up_plans(main, system, lease)
+        yield lease
 
 
 def _give_up_plans(main: Database, system: str, lease: Lease) -> None:

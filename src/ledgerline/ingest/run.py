@@ -34,7 +34,7 @@ from ledgerline.ingest.executors.local import LocalExecutor
 from ledgerline.ingest.golden import make_golden
 from ledgerline.ingest.joining import join_records
 from ledgerline.ingest.memory import return_freed_memory
-from ledgerline.ingest.opening import again, got, leased, noted, open_run, take_up
+from ledgerline.ingest.opening import again, got, leased_to_read, noted, open_run, take_up
 from ledgerline.ingest.partitions import Job, KnownRows, mark_gone, staged_keys
 from ledgerline.ingest.progress import Cancel, Progress, Watcher
 from ledgerline.ingest.scope import Wanted
@@ -64,7 +64,7 @@ def ingest(main: Database, source: Source, options: Options, watcher: Watcher, c
     Raises RunInProgress when another process is at it, SourcePaused after an undo, Cancelled when asked
     to stop, and whatever made the run fail, after noting it in the run's row.
     """
-    with leased(main, source.system) as lease:
+    with leased_to_read(main, source.system) as lease:
         if options.resume:
             settling.resume(main, source.system, lease)
         settling.check_not_paused(main, source.system)
@@ -95,7 +95,7 @@ def plan(
 
     Raises what `ingest` raises. What a run left that was stopped stays for the next `ingest` to go on with.
     """
-    with leased(main, source.system) as lease:
+    with leased_to_read(main, source.system) as lease:
         settling.check_not_paused(main, source.system)
         run = open_run(main, source, lease, options.region, options.wanted, cancel, "plan")
         job = _job(run, source, options, lease)

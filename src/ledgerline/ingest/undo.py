@@ -7,7 +7,6 @@ can be undone. See `databases.undoing` for how a run's doing is known.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -31,6 +30,7 @@ from ledgerline.databases.schema import (
 from ledgerline.databases.undoing import Fate, Undoing, Work
 from ledgerline.errors import UndoRefused, UsageError
 from ledgerline.ingest.golden import comparable
+from ledgerline.ingest.opening import leased
 from ledgerline.ingest.partitions import Job
 from ledgerline.ingest.remaking import Hand, remake
 
@@ -97,15 +97,6 @@ def undo(main: Database, run_id: int, *, strict: bool = False, dry_run: bool = F
     return undone
 
 
-@contextmanager
-def leased(main: Database, system: str) -> Iterator[Lease]:
-    lease = runs.acquire(main, system, runs.this_process(), is_dead=runs.HolderWatch(main))
-    try:
-        yield lease
-    finally:
-        runs.release(main, lease)
-
-
 def supersede(connection: sa.Connection, lease: Lease, by: str) -> None:
     """Give up the run that a dead process left: what it staged is of contacts that change now."""
     for left in runs.unfinished_in(connection, lease.name, "ingest"):
@@ -115,7 +106,7 @@ def supersede(connection: sa.Connection, lease: Lease, by: str) -> None:
         runs.finish(connection, left.id, "failed", resumable=False, **why)
 
 
-def open_run(connection: sa.Connection, lease: Lease, kind: str, **values: Any) -> int:
+def add_run(connection: sa.Connection, lease: Lease, kind: str, **values: Any) -> int:
     """Write the row of a run that begins and ends in this transaction; its id."""
     supersede(connection, lease, kind)
     now = {"kind": kind, "source_system": lease.name, "status": "succeeded", "started_at": runs.utc_now()}
@@ -167,7 +158,7 @@ def _check_in_effect(main: Database, run: Run) -> None:
 
 def _undo(connection: sa.Connection, server: Server, lease: Lease, of: Run) -> Undone:
     system = lease.name
-    run_id = open_run(connection, lease, "undo", undoes_run=of.id)
+    run_id = add_run(connection, lease, "undo", undoes_run=of.id)
     work = Work(run_id)
     work.create(connection)
     step = Undoing(connection, work, system, of.id)

@@ -13,8 +13,9 @@ from ledgerline.databases.database import Database
 from ledgerline.databases.runs import Run, named
 from ledgerline.databases.schema import contacts, source_records
 from ledgerline.errors import UsageError
+from ledgerline.ingest.opening import leased
 from ledgerline.ingest.remaking import Hand, remake
-from ledgerline.ingest.undo import job_of, leased, open_run
+from ledgerline.ingest.undo import add_run, job_of
 
 _KEY = ("source_system", "record_key", "source_record_id")
 _NO_MATCH = dict.fromkeys(("match_rule", "match_partner", "match_score"), sa.null())
@@ -48,7 +49,7 @@ def unmerge(main: Database, contact_id: int, record_ids: Sequence[str] = ()) -> 
                 hint=f"See: ledgerline history {contact_id}",
             )
         leaving = _leaving(contact, [record["source_record_id"] for record in records], record_ids)
-        run_id = open_run(connection, lease, "unmerge")
+        run_id = add_run(connection, lease, "unmerge")
         owner = _owners(connection, contact, records, leaving)
         _split(connection, run_id, contact_id, records, owner)
         split_up = source_records.c.contact_id.in_(sorted(owner.values()))
