@@ -12,6 +12,7 @@ from ledgerline.databases.alerts import Alert, Delivery
 from ledgerline.databases.keys import StoredKey
 from ledgerline.databases.queries import LoggedQuery, SavedQuery
 from ledgerline.databases.runs import Run
+from ledgerline.databases.settling import Pause
 from ledgerline.errors import LedgerlineError
 from ledgerline.ingest.history import Change, Field, History
 from ledgerline.ingest.undo import Undone
@@ -267,9 +268,22 @@ def status_document(status: DatabaseStatus) -> dict[str, Any]:
     return document if status.fault is None else {**document, "error": told(status.fault)}
 
 
-def duties_document(states: Sequence[ScheduleState], last_proven: Manifest | None) -> dict[str, Any]:
+def beside_document(
+    paused: Sequence[Pause], states: Sequence[ScheduleState], last_proven: Manifest | None
+) -> dict[str, Any]:
     """What stands beside the databases in a status, as far as there is something to tell."""
     document: dict[str, Any] = {}
+    if paused:
+        document["paused"] = [
+            {
+                "source": one.system,
+                "runId": one.run_id,
+                "since": timestamp(one.since),
+                "detail": one.reason,
+                "hint": one.remedy,
+            }
+            for one in paused
+        ]
     if states:
         document["schedules"] = [_schedule_document(state) for state in states]
     if last_proven is not None and last_proven.proven_at is not None:

@@ -122,6 +122,25 @@ def holder(app: App) -> str | None:
         return connection.scalar(sa.select(duties.c.holder).where(duties.c.name == "background"))
 
 
+def test_a_source_that_an_undo_paused(
+    installed: Installation, app: App, here: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here.setenv("BACKUP_SCHEDULE", "")
+    assert "paused" not in answers(app)["/database/status"]
+    undone = app.undo(1)
+    (told,) = answers(app)["/database/status"]["paused"]
+    assert (told["source"], told["runId"]) == ("INVOICE", undone.run.id)
+    assert "ledgerline ingest --resume" in told["hint"]
+    with pytest.raises(typer.Exit):
+        diagnosis.status(json=True)
+    assert json.loads(capsys.readouterr().out)["paused"] == [told]
+    with pytest.raises(typer.Exit):
+        diagnosis.status(json=False)
+    assert "ledgerline ingest --resume" in capsys.readouterr().out
+    app.undo(undone.run.id)
+    assert "paused" not in answers(app)["/database/status"]
+
+
 @pytest.mark.usefixtures("here")
 def test_status_shows_schedules_and_backups(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit):

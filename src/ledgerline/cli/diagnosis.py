@@ -13,7 +13,8 @@ from rich.table import Table
 
 from ledgerline.cli import show
 from ledgerline.databases.runs import Run, utc_now
-from ledgerline.documents import diagnosis_document, duties_document, status_document
+from ledgerline.databases.settling import Pause
+from ledgerline.documents import beside_document, diagnosis_document, status_document
 from ledgerline.errors import LedgerlineError, SettingsError
 from ledgerline.operations.backup import Backups
 from ledgerline.operations.backup_manifest import Manifest
@@ -21,7 +22,7 @@ from ledgerline.operations.doctor import diagnose
 from ledgerline.operations.doctor_faults import Fault, Layer
 from ledgerline.operations.doctor_findings import Check, Diagnosis
 from ledgerline.operations.duty_status import ScheduleState, schedule_states
-from ledgerline.operations.status import Activity, DatabaseStatus, activity
+from ledgerline.operations.status import Activity, DatabaseStatus, activity, paused
 from ledgerline.operations.status import status as look_at
 from ledgerline.settings import Settings, load_settings
 from ledgerline.url import DatabaseUrl
@@ -88,17 +89,19 @@ def status(json: Json = False) -> None:
     """What is in both databases: tables, how many rows, the last runs; schedules, the last proven backup."""
     settings = load_settings()
     found = look_at(settings)
-    states = schedule_states(settings, utc_now(), connected=found["main"].connected)
-    proven = _last_proven(settings)
+    connected = found["main"].connected
+    states = schedule_states(settings, utc_now(), connected=connected)
+    proven, waiting = _last_proven(settings), paused(settings, connected=connected)
     if json:
         databases = {name: status_document(each) for name, each in found.items()}
-        show.print_json({**databases, **duties_document(states, proven)})
+        show.print_json({**databases, **beside_document(waiting, states, proven)})
     else:
         show.notices(settings.notices)
         _print_status("main", settings.main.url, found["main"])
         _print_status("invoice", settings.invoice.url, found["invoice"])
-        if found["main"].connected:
+        if connected:
             _print_activity(activity(settings))
+        _print_paused(waiting)
         _print_duties(states, proven)
     raise typer.Exit(max(0 if each.fault is None else 3 for each in found.values()))
 
@@ -153,6 +156,12 @@ def _print_activity(activity: Activity) -> None:
             "never" if success is None else f"run {success.id}, {_when(success)}",
         )
     show.out.print(table if activity.sources else "No run so far.")
+
+
+def _print_paused(sources: Sequence[Pause]) -> None:
+    for one in sources:
+        show.out.print(f"[yellow]{escape(one.reason)}[/] It is paused since {one.since:%Y-%m-%d %H:%M} UTC.")
+        show.out.print(f"  [bold]→[/] {escape(one.remedy)}")
 
 
 def _last_proven(settings: Settings) -> Manifest | None:

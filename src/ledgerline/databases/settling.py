@@ -7,6 +7,8 @@ undo is undone, and so on: `root` is the ingestion at the beginning of such a ch
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import combinations
 
 import sqlalchemy as sa
@@ -127,13 +129,31 @@ def resume(main: Database, system: str, lease: Lease) -> None:
         connection.execute(source_pauses.delete().where(source_pauses.c.source_system == system))
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A source that is not read until somebody says so. Times are UTC without a zone."""
+
+    system: str
+    run_id: int  # the undo that paused it
+    since: datetime
+
+    @property
+    def reason(self) -> str:
+        return f"Run {self.run_id}, an undo, paused {self.system}: a run now would do again what was undone."
+
+    @property
+    def remedy(self) -> str:
+        return "When the source is as it should be: ledgerline ingest --resume"
+
+
+def pauses(main: Database) -> list[Pause]:
+    with main.connect() as connection:
+        rows = connection.execute(sa.select(source_pauses).order_by(source_pauses.c.source_system))
+        return [Pause(row.source_system, row.run_id, row.paused_at) for row in rows]
+
+
 def check_not_paused(main: Database, system: str) -> None:
     """Raises SourcePaused."""
-    query = sa.select(source_pauses.c.run_id).where(source_pauses.c.source_system == system)
-    with main.connect() as connection:
-        paused_by = connection.execute(query).scalar()
-    if paused_by is not None:
-        raise SourcePaused(
-            f"Run {paused_by}, an undo, paused {system}: a run now would do again what was undone.",
-            hint="When the source is as it should be: ledgerline ingest --resume",
-        )
+    for pause in pauses(main):
+        if pause.system == system:
+            raise SourcePaused(pause.reason, hint=pause.remedy)

@@ -20,6 +20,7 @@ from ledgerline.databases.database import Database
 from ledgerline.databases.migrate import newest_revision, revision
 from ledgerline.databases.runs import Run
 from ledgerline.databases.schema import ingestion_runs
+from ledgerline.databases.settling import Pause, pauses
 from ledgerline.errors import DatabaseUnreachable, LedgerlineError, TableMissing, TransientFault
 from ledgerline.operations.doctor import quick_database
 from ledgerline.operations.doctor_table import SCHEMALESS
@@ -87,6 +88,22 @@ def activity(settings: Settings) -> Activity:
     try:
         at = revision(main)
         return Activity(at, newest_revision(), tuple(_sources(main)) if at else ())
+    finally:
+        main.close()
+
+
+def paused(settings: Settings, *, connected: bool) -> list[Pause]:
+    """The sources that an undo paused. Fails for nothing.
+
+    connected  whether the main database is known to answer, so that it can be asked
+    """
+    if not connected:
+        return []
+    main = _quick_main(settings)
+    try:
+        return pauses(main)
+    except LedgerlineError:  # not migrated yet, or the status tells why elsewhere
+        return []
     finally:
         main.close()
 

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Depends
 from pydantic import Field
 
 from ledgerline.databases.runs import utc_now
-from ledgerline.documents import diagnosis_document, duties_document, status_document
+from ledgerline.documents import beside_document, diagnosis_document, status_document
 from ledgerline.operations.doctor import diagnose
 from ledgerline.operations.doctor_faults import Fault, Layer
 from ledgerline.operations.duty_status import schedule_states
 from ledgerline.operations.keys import Scope
-from ledgerline.operations.status import status
+from ledgerline.operations.status import paused, status
 from ledgerline.web.api.access import require
 from ledgerline.web.api.problems import ASKS_DATABASE, PROTECTED, documented, example
 from ledgerline.web.api.services import LastProven, Ledgerline
@@ -63,9 +63,18 @@ class ProvenRestore(Document):
     at: str
 
 
+class PausedSource(Document):
+    source: str
+    run_id: int = Field(description="The undo that paused it.")
+    since: str
+    detail: str
+    hint: str = Field(description="How to have it read again.")
+
+
 class Status(Document):
     main: DatabaseStatus
     invoice: DatabaseStatus
+    paused: list[PausedSource] = Field([], description="Sources that no run reads now, where there are some.")
     schedules: list[Schedule] = Field([], description="Where there are some.")
     last_proven_restore: Annotated[
         ProvenRestore | None, Field(description="The backup of the main database that was found good last.")
@@ -140,10 +149,11 @@ _TEST_EXAMPLE: Final[dict[str, Any]] = {
 def database_status(app: Ledgerline, proven: LastProven) -> Any:
     """Tables and record counts of both databases; of large tables the server's estimate."""
     found = status(app.settings)
-    states = schedule_states(app.settings, utc_now(), connected=found["main"].connected)
+    connected = found["main"].connected
+    states = schedule_states(app.settings, utc_now(), connected=connected)
     return {
         **{name: status_document(each) for name, each in found.items()},
-        **duties_document(states, proven),
+        **beside_document(paused(app.settings, connected=connected), states, proven),
     }
 
 
