@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pymysql
 import pytest
+import sqlalchemy as sa
 import sqlglot
 from sqlglot import exp
 
 from ledgerline.databases.engines import Server, explained, mysql, sqlserver
+from ledgerline.databases.engines.sqlserver import unconnected_dialect
 from ledgerline.errors import LedgerlineError
+from ledgerline.operations.doctor import reading_advice
 from ledgerline.operations.doctor_faults import Fault, Layer, connecting_fault
 from ledgerline.operations.doctor_remedies import remedy
-from ledgerline.operations.doctor_rights import _RIGHTS
+from ledgerline.operations.doctor_rights import _RIGHTS, READS_BESIDE_WRITERS, readers_wait
 from ledgerline.url import DatabaseUrl, Engine, parse_url
 
 PAGE = (Path(__file__).parents[2] / "docs/troubleshooting.md").read_text(encoding="utf-8")
@@ -228,6 +232,36 @@ def test_the_questions_for_rights_parse(engine: Engine, dialect: str) -> None:
     query = sqlglot.parse_one(_RIGHTS[engine], dialect=dialect)
     assert isinstance(query, exp.Select)
     assert query.named_selects == ["make", "change"]
+
+
+def test_the_question_whether_readers_wait_parses() -> None:
+    text = str(READS_BESIDE_WRITERS.compile(dialect=unconnected_dialect()))
+    query = sqlglot.parse_one(text, dialect="tsql")
+    assert isinstance(query, exp.Select)
+    assert query.named_selects == ["is_read_committed_snapshot_on"]
+    assert "sys.databases" in text and "db_id()" in text
+
+
+@pytest.mark.parametrize(("kept", "waits"), [([0], True), ([1], False), ([None], False), ([], False)])
+def test_whether_readers_wait(kept: list[int | None], waits: bool) -> None:
+    with sa.create_engine("sqlite://").connect() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.create_function("db_id", 0, lambda: 5)
+        driver.executescript(
+            "ATTACH ':memory:' AS sys;"
+            " CREATE TABLE sys.databases (database_id, is_read_committed_snapshot_on)"
+        )
+        driver.executemany("INSERT INTO sys.databases VALUES (5, ?)", [(value,) for value in kept])
+        driver.execute("INSERT INTO sys.databases VALUES (1, 0)")
+        assert readers_wait(connection) is waits
+
+
+def test_the_advice_for_readers_is_no_fault() -> None:
+    check = reading_advice("in]voice")
+    assert (check.ok, check.hinders, check.code) == (True, False, None)
+    statement = check.remedy[0].partition(": ")[2]
+    assert statement == "ALTER DATABASE [in]]voice] SET READ_COMMITTED_SNAPSHOT ON"
 
 
 def test_what_a_server_said_stays_behind() -> None:

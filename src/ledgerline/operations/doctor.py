@@ -26,7 +26,7 @@ from ledgerline.operations import doctor_network as network
 from ledgerline.operations.doctor_faults import Fault, Layer, connecting_fault, fault_of
 from ledgerline.operations.doctor_findings import Check, Diagnosis
 from ledgerline.operations.doctor_remedies import remedy
-from ledgerline.operations.doctor_rights import missing_file_rights, missing_rights, wire
+from ledgerline.operations.doctor_rights import may, missing_file_rights, missing_rights, readers_wait, wire
 from ledgerline.operations.doctor_table import TableExamination
 from ledgerline.settings import DatabaseSettings, Settings, describe
 from ledgerline.url import DatabaseUrl, Engine
@@ -116,6 +116,7 @@ class _Examination:
             (Layer.COLUMNS, lambda: self._table().look_at_columns()),
             (Layer.COLUMNS, lambda: self._table().look_at_customers()),
             (Layer.SPEED, lambda: self._table().look_at_indexes()),
+            (Layer.SPEED, self._look_at_waiting),
         ]
 
     def _table(self) -> TableExamination:
@@ -150,7 +151,7 @@ class _Examination:
         """An embedded database that is not there: the main one is made when it is first used."""
         path = Path(self.url.database)
         if path.exists():
-            if not os.access(path, os.R_OK):
+            if not may(path, os.R_OK):
                 detail = f"The file {path} may not be read by this process."
                 steps = "Give the account that runs Ledgerline the right to read it."
                 yield self._failed(Layer.PERMISSION, Fault.PERMISSION_DENIED, detail, steps)
@@ -168,7 +169,7 @@ class _Examination:
 
     def _look_at_folder(self, path: Path) -> Iterator[Check]:
         folder = next((parent for parent in path.absolute().parents if parent.exists()), Path("/"))
-        if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
+        if folder.is_dir() and may(folder, os.W_OK | os.X_OK):
             yield Check(Layer.PERMISSION, True, f"Files can be made in {folder}.")
             return
         detail = f"No file can be made in {folder} by this process."
@@ -342,8 +343,33 @@ class _Examination:
             detail = f"The tables are at revision {at or 'none'}, this version needs {newest}."
             yield self._failed(Layer.TABLE, Fault.MIGRATION_NEEDED, detail)
 
+    def _look_at_waiting(self) -> Iterator[Check]:
+        """SQL Server alone has to be told that readers need not wait. It works without, so this is advice."""
+        if self.url.engine is not Engine.SQLSERVER:
+            return
+        try:
+            with self.database.connect() as connection:
+                waits = readers_wait(connection)
+        except DatabaseError:  # not all that speaks T-SQL tells it
+            return
+        if waits:
+            yield reading_advice(self.url.database)
+
     def _look_at_speed(self) -> Iterator[Check]:
         yield Check(Layer.SPEED, True, f"A round trip takes {self.latency_ms:g} ms.")
+
+
+def reading_advice(database: str) -> Check:
+    statement = f"ALTER DATABASE [{database.replace(']', ']]')}] SET READ_COMMITTED_SNAPSHOT ON"
+    return Check(
+        Layer.SPEED,
+        True,
+        "Who reads waits for who writes, and the other way round: READ_COMMITTED_SNAPSHOT is off.",
+        (
+            f"Have its owner turn it on while nobody else is connected: {statement}",
+            "Row versions then take some room in tempdb.",
+        ),
+    )
 
 
 def quick_database(url: DatabaseUrl, *, read_only: bool, statement_ms: int = _GLANCE_MS) -> Database:

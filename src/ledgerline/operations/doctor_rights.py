@@ -46,12 +46,26 @@ def missing_rights(connection: sa.Connection, url: DatabaseUrl) -> dict[str, str
 
 def missing_file_rights(path: Path) -> dict[str, str]:
     """SQLite makes files beside the database while it writes, so the folder counts too."""
-    writable = _may(path, os.W_OK) and _may(path.absolute().parent, os.W_OK | os.X_OK)
+    writable = may(path, os.W_OK) and may(path.absolute().parent, os.W_OK | os.X_OK)
     account = "the account that runs Ledgerline"
     return {} if writable else {"write the file": f"Let {account} write to {path} and its folder."}
 
 
-def _may(path: Path, mode: int) -> bool:
+_databases = sa.table(
+    "databases", sa.column("database_id"), sa.column("is_read_committed_snapshot_on"), schema="sys"
+)
+READS_BESIDE_WRITERS: Final = sa.select(_databases.c.is_read_committed_snapshot_on).where(
+    _databases.c.database_id == sa.func.db_id()
+)
+
+
+def readers_wait(connection: sa.Connection) -> bool:
+    """On SQL Server: whether who reads waits for who writes, and the other way round."""
+    told = connection.execute(READS_BESIDE_WRITERS).scalar()
+    return told is not None and not told
+
+
+def may(path: Path, mode: int) -> bool:
     """As whom a file is opened, where the system tells that from who started the process."""
     return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
