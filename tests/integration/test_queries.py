@@ -505,7 +505,7 @@ def test_what_cannot_be_logged_does_not_run(it: Asked, monkeypatch: pytest.Monke
     def out_of_order(*_: Any) -> int:
         raise DatabaseError("The log cannot be written.")
 
-    monkeypatch.setattr("ledgerline.databases.queries.write", out_of_order)
+    monkeypatch.setattr("ledgerline.databases.queries.begin", out_of_order)
     monkeypatch.setattr("ledgerline.operations.sessions.Sessions.take", pytest.fail)
     with pytest.raises(DatabaseError):
         it.rows("SELECT 1 AS x")

@@ -15,7 +15,9 @@ from tests.servers import MAIN_ENGINES
 from ledgerline.databases import queries as rows
 from ledgerline.databases.database import Database
 from ledgerline.databases.queries import LoggedQuery
+from ledgerline.databases.runs import utc_now
 from ledgerline.errors import DatabaseError
+from ledgerline.operations import query_log
 from ledgerline.operations.query_log import QueryLog
 
 THREADS = 8
@@ -64,29 +66,32 @@ def test_a_query_is_logged_before_it_begins_and_completed_by_itself(it: Asked, o
     assert entry.elapsed_ms is not None
 
 
-def test_an_end_is_written_with_what_begins_next(it: Asked, other: Database) -> None:
+def test_ends_are_written_with_others(it: Asked, other: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query_log, "_SOON", 3_600.0)
     log = QueryLog(it.main)
-    first = log.begin(**_entry("first"))
+    first, second = log.begin(**_entry("first")), log.begin(**_entry("second"))
     log.end(first, outcome="failed", error_code="query_failed", row_count=0, elapsed_ms=7)
-    log.begin(**_entry("second"))
-    assert (_seen(other, "first").outcome, _seen(other, "second").outcome) == ("failed", "running")
+    log.end(second, outcome="succeeded", error_code=None, row_count=1, elapsed_ms=8)
+    assert (_seen(other, "first").outcome, _seen(other, "second").outcome) == ("running", "running")
+    log.flush()
+    assert (_seen(other, "first").outcome, _seen(other, "second").outcome) == ("failed", "succeeded")
     assert _seen(other, "first").error_code == "query_failed"
-    assert _seen(other, "first").started_at <= _seen(other, "second").started_at
+    assert _seen(other, "first").started_at <= _seen(other, "second").started_at <= utc_now()
 
 
 def test_who_waits_for_its_turn_is_written_with_the_others(
     it: Asked, other: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log, write = QueryLog(it.main), rows.write
+    log, begin = QueryLog(it.main), rows.begin
     sizes: list[int] = []
 
-    def slowly(main: Database, beginnings: list[Any], ends: list[Any]) -> list[int]:
+    def slowly(main: Database, entries: list[Any]) -> list[int]:
         if not sizes:
             eventually(lambda: len(log._beginnings) == THREADS - 1)
-        sizes.append(len(beginnings))
-        return write(main, beginnings, ends)
+        sizes.append(len(entries))
+        return begin(main, entries)
 
-    monkeypatch.setattr(rows, "write", slowly)
+    monkeypatch.setattr(rows, "begin", slowly)
     with ThreadPoolExecutor(THREADS) as threads:
         found = list(threads.map(lambda number: log.begin(**_entry(f"many-{number}")), range(THREADS)))
     assert sizes == [1, THREADS - 1]
@@ -103,11 +108,12 @@ def test_a_log_that_cannot_be_written_lets_nothing_begin_and_forgets_no_end(
         raise DatabaseError("The log cannot be written.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(rows, "write", out_of_order)
-        log.end(row, outcome="succeeded", error_code=None, row_count=1, elapsed_ms=2)
+        patched.setattr(rows, "begin", out_of_order)
+        patched.setattr(rows, "complete", out_of_order)
         with ThreadPoolExecutor(THREADS) as threads:
             asked = [threads.submit(log.begin, **_entry("refused")) for _ in range(THREADS)]
             assert all(isinstance(one.exception(), DatabaseError) for one in asked)
+        log.end(row, outcome="succeeded", error_code=None, row_count=1, elapsed_ms=2)
         log.flush()
     assert _seen(other, "kept").outcome == "running"
     log.flush()
@@ -116,7 +122,7 @@ def test_a_log_that_cannot_be_written_lets_nothing_begin_and_forgets_no_end(
 
 def test_nobody_waits_long_for_a_log_that_somebody_else_is_writing(it: Asked) -> None:
     log = QueryLog(it.main)
-    with log._turn:
+    with log._turn_of_ends:
         thread = threading.Thread(target=log.flush, args=(0.01,))
         thread.start()
         thread.join(30)

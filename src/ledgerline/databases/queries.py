@@ -49,41 +49,33 @@ _end = (
 )
 
 
-def write(
-    main: Database, beginnings: Sequence[Mapping[str, Any]], ends: Sequence[Mapping[str, Any]]
-) -> list[int]:
-    """Complete rows of the log and add others, in one transaction; the ids of those that were added.
-
-    An end has the id of its row as `row`, and `outcome`, `row_count`, `elapsed_ms` and `error_code`.
-    """
-    begun = [{name: one.get(name) for name in _BEGUN} for one in beginnings]
-    completed = [{"row": one["row"], **{f"ended_{name}": one.get(name) for name in _ENDED}} for one in ends]
+def begin(main: Database, entries: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Add rows to the log, in one transaction; their ids."""
+    added = [{name: one.get(name) for name in _BEGUN} for one in entries]
     with main.begin_activity() as connection:
         driver = connection.connection.driver_connection
         if isinstance(driver, sqlite3.Connection):
-            return _write_to_file(driver, begun, completed)
-        if completed:
-            connection.execute(_end, completed)
-        return [_added(connection, one) for one in begun]
+            return [_added_to_file(driver, one) for one in added]
+        return [_added(connection, one) for one in added]
 
 
-def _write_to_file(
-    driver: sqlite3.Connection, begun: Sequence[dict[str, Any]], completed: Sequence[Mapping[str, Any]]
-) -> list[int]:
-    """The same past SQLAlchemy, whose part in two small statements takes longer than theirs."""
-    begin, end = _texts()
-    driver.executemany(end, completed)
-    rows = []
-    for one in begun:
-        one["started_at"] = one["started_at"].isoformat(" ", "microseconds")  # as SQLAlchemy writes it
-        rows.append(driver.execute(begin, one).lastrowid or 0)
-    return rows
+def complete(main: Database, ends: Sequence[Mapping[str, Any]]) -> None:
+    """Complete rows of the log, in one transaction. An end has the id of its row as `row`, and `outcome`,
+    `row_count`, `elapsed_ms` and `error_code`."""
+    ended = [{"row": one["row"], **{f"ended_{name}": one.get(name) for name in _ENDED}} for one in ends]
+    with main.begin_activity() as connection:
+        connection.execute(_end, ended)
+
+
+def _added_to_file(driver: sqlite3.Connection, values: dict[str, Any]) -> int:
+    """The same past SQLAlchemy, whose part in so small a statement takes longer than the statement."""
+    written = values["started_at"].isoformat(" ", "microseconds")  # as SQLAlchemy writes it
+    return driver.execute(_text(), {**values, "started_at": written}).lastrowid or 0
 
 
 @cache
-def _texts() -> tuple[str, str]:
-    dialect = sqlite.dialect(paramstyle="named")
-    return str(_begin.compile(dialect=dialect, column_keys=list(_BEGUN))), str(_end.compile(dialect=dialect))
+def _text() -> str:
+    return str(_begin.compile(dialect=sqlite.dialect(paramstyle="named"), column_keys=list(_BEGUN)))
 
 
 def _added(connection: sa.Connection, values: dict[str, Any]) -> int:

@@ -1,8 +1,8 @@
 """The log of queries as it is written: a row before each query, completed after it.
 
 What several threads want written goes into one transaction: whoever has the turn writes for all that wait.
-No query begins before its row is committed. That it ended is written with the next that begins, or a moment
-later; a process that dies meanwhile leaves the row as it was, `running`.
+No query begins before its row is committed. That it ended is written a moment later, with all that ended
+meanwhile; a process that dies before leaves the row as it was, `running`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Final
 from ledgerline.databases import queries as rows
 from ledgerline.databases.database import Database
 from ledgerline.databases.runs import utc_now
+from ledgerline.errors import LedgerlineError
 from ledgerline.operations.deadlines import Deadlines
 
 _log = logging.getLogger(__name__)
@@ -44,7 +45,8 @@ class QueryLog:
     def __init__(self, main: Database) -> None:
         self._main = main
         self._lock = threading.Lock()  # of the two lists
-        self._turn = threading.Lock()  # of who writes
+        self._turn = threading.Lock()  # of who writes beginnings
+        self._turn_of_ends = threading.Lock()
         self._beginnings: list[_Beginning] = []
         self._ends: list[Mapping[str, Any]] = []
         self._is_due = False  # somebody will look after the ends soon
@@ -59,11 +61,23 @@ class QueryLog:
             self._beginnings.append(mine)
         with self._turn:
             if not mine.is_settled:
-                self._write()
+                self._write_beginnings()
         if mine.failure is not None:
             raise mine.failure
         assert mine.row is not None
         return mine.row
+
+    def _write_beginnings(self) -> None:
+        with self._lock:
+            waiting, self._beginnings = self._beginnings, []
+        try:
+            written = rows.begin(self._main, [one.values for one in waiting])
+        except BaseException as error:  # noqa: BLE001  raised by those who wait
+            for one in waiting:
+                one.failure = error
+        else:
+            for one, row in zip(waiting, written, strict=True):
+                one.row = row
 
     def end(self, row: int, **values: Any) -> None:
         """Complete a row, soon."""
@@ -82,36 +96,27 @@ class QueryLog:
         self.flush()
 
     def flush(self, patience: float = -1) -> None:
-        """Have all written that was told; what cannot be is tried again later.
+        """Have the ends written that were told; what cannot be is tried again later.
 
         patience  seconds to wait for somebody else who writes; negative: as long as it takes
         """
-        if not self._turn.acquire(timeout=patience):
+        if not self._turn_of_ends.acquire(timeout=patience):
             return
         try:
-            if self._beginnings or self._ends:
-                self._write()
+            if self._ends:
+                self._write_ends()
         finally:
-            self._turn.release()
+            self._turn_of_ends.release()
 
-    def _write(self) -> None:
+    def _write_ends(self) -> None:
         with self._lock:
-            beginnings, self._beginnings = self._beginnings, []
             ends, self._ends = self._ends, []
         try:
-            written = rows.write(self._main, [one.values for one in beginnings], ends)
-        except BaseException as error:  # noqa: BLE001  raised by those who wait
-            for one in beginnings:
-                one.failure = error
-            self._keep(ends, error)
-        else:
-            for one, row in zip(beginnings, written, strict=True):
-                one.row = row
-
-    def _keep(self, ends: list[Mapping[str, Any]], error: BaseException) -> None:
-        if not ends:
-            return
-        with self._lock:
-            self._ends = [*ends, *self._ends][-_MOST_ENDS:]
-        _log.error("The log of %d queries is not completed yet: %s", len(ends), type(error).__name__)
-        self._flush_in(_AGAIN)
+            rows.complete(self._main, ends)
+        except BaseException as error:
+            with self._lock:
+                self._ends = [*ends, *self._ends][-_MOST_ENDS:]
+            self._flush_in(_AGAIN)
+            if not isinstance(error, LedgerlineError):
+                raise
+            _log.error("The log of %d queries is not completed yet: %s", len(ends), error.code)
