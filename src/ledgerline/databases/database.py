@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import polars as pl
 import sqlalchemy as sa
 
-from ledgerline.databases.engines import Limits, Load, Reader, explained, render, server_for
+from ledgerline.databases.engines import Aside, Limits, Load, Reader, explained, render, server_for
 from ledgerline.databases.retry import patiently
 from ledgerline.errors import LedgerlineError
 from ledgerline.url import DatabaseUrl, Engine
@@ -53,6 +53,12 @@ class Database:
         self._reach(self.engine)
         with self._explained(), self.server.begin_loaded(self.engine, loads) as connection:
             yield connection
+
+    @contextmanager
+    def aside(self) -> Iterator[Aside | None]:
+        """Where frames wait for a transaction that another thread has open; None: there is no such place."""
+        with self._explained(), self.server.aside(self.engine) as aside:
+            yield aside
 
     @contextmanager
     def begin_activity(self) -> Iterator[sa.Connection]:

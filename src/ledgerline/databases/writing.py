@@ -59,7 +59,7 @@ def write(
     staging: Staging,
     run_id: int,
     first_contact_id: int,
-    merged: Callable[[], None],
+    merged: Callable[[sa.Connection], None],
     *,
     first_load: bool,
 ) -> Written:
@@ -71,7 +71,7 @@ def write(
     if first_load:
         with server.unindexed(connection, TABLES):
             return step.fill(merged)
-    merged()
+    merged(connection)
     return step.merge()
 
 
@@ -111,7 +111,7 @@ class _Writing:
         self._run_id = run_id
         self._first = first_contact_id
 
-    def fill(self, merged: Callable[[], None]) -> Written:
+    def fill(self, merged: Callable[[sa.Connection], None]) -> Written:
         self.add_owners(self._staging.records)
         new, _ = self.count_staged()
         plain = self.insert_plain_contacts()
@@ -119,7 +119,7 @@ class _Writing:
         self.insert_records()
         self.insert_suggestions()
         rejected = self.copy(self._staging.rejects, rejects)
-        merged()
+        merged(self._connection)
         golden = self.insert_golden_contacts()
         self.insert_golden_details()
         return Written(new, plain + golden, 0, 0, 0, 0, rejected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -10,6 +11,7 @@ from ledgerline.contacts.edits import EDITS, effective, overlay
 from ledgerline.contacts.survive import Golden, survive
 from ledgerline.databases import edits, staging
 from ledgerline.databases.database import Database
+from ledgerline.databases.engines import Load
 from ledgerline.databases.schema import Staging, changes
 from ledgerline.ingest.partitions import Job
 
@@ -42,12 +44,25 @@ class Remade:
     source_values: pl.DataFrame  # see `contacts.edits.Overlaid`
 
 
-def make_golden(job: Job, main: Database, *, fenced: bool = True) -> int:
+def make_golden(job: Job, main: Database) -> int:
     """Stage the golden rows of every linked or touched contact, slice by slice, and their changes.
 
-    fenced  whether each transaction holds the lease; False where the writing transaction holds it meanwhile
-
     Returns the mark of the edits that were regarded (see `databases.edits`).
+    """
+
+    def put(loads: Sequence[Load]) -> None:
+        with main.begin(loads) as connection:
+            job.lease.check(connection)
+
+    mark = gather(job, main)
+    make_slices(job, main, put)
+    return mark
+
+
+def gather(job: Job, main: Database, *, fenced: bool = True) -> int:
+    """Stage the records that golden rows are made of; the mark of the edits that are to be regarded.
+
+    fenced  whether the transaction holds the lease; False where the writing transaction holds it meanwhile
     """
     tables = job.tables
     with main.begin() as connection:
@@ -65,13 +80,18 @@ def make_golden(job: Job, main: Database, *, fenced: bool = True) -> int:
             ],
         )
         staging.gather_members(connection, tables, first_load=job.first_load)
-        mark = edits.mark(connection)
+        return edits.mark(connection)
+
+
+def make_slices(job: Job, main: Database, put: Callable[[Sequence[Load]], None]) -> None:
+    """Make the golden rows of what was gathered, and `put` them, as loads of their staging tables."""
+    tables = job.tables
     edited = _edited(job, main, tables)
     for lower, upper in staging.slices(main, tables, _CONTACTS_AT_ONCE):
         members = staging.members(main, tables, lower, upper)
         before = None if job.first_load else staging.current(main, tables, lower, upper, job.first_contact_id)
         made = remade(members, before, edited, job)
-        with main.begin(
+        put(
             [
                 (tables.golden, made.contacts.drop("owner", strict=False)),
                 (tables.golden_points, made.points),
@@ -79,10 +99,7 @@ def make_golden(job: Job, main: Database, *, fenced: bool = True) -> int:
                 (tables.source_values, made.source_values),
                 *([] if made.changes is None else [(tables.changes, made.changes)]),
             ]
-        ) as connection:
-            if fenced:
-                job.lease.check(connection)
-    return mark
+        )
 
 
 def _edited(job: Job, main: Database, tables: Staging) -> pl.DataFrame:

@@ -23,6 +23,7 @@ import sqlalchemy as sa
 from ledgerline.contacts.keys import Keys
 from ledgerline.databases import edits, plans, runs, settling, staging, writing
 from ledgerline.databases.database import Database
+from ledgerline.databases.engines import Aside
 from ledgerline.databases.runs import Lease, Run
 from ledgerline.errors import (
     AccountImbalance,
@@ -31,7 +32,7 @@ from ledgerline.errors import (
 from ledgerline.ingest.breaker import check_breaker
 from ledgerline.ingest.executors import Executor
 from ledgerline.ingest.executors.local import LocalExecutor
-from ledgerline.ingest.golden import make_golden
+from ledgerline.ingest.golden import gather, make_golden, make_slices
 from ledgerline.ingest.joining import join_records
 from ledgerline.ingest.memory import return_freed_memory
 from ledgerline.ingest.opening import again, got, leased_to_read, noted, open_run, take_up
@@ -242,8 +243,10 @@ def _keys_again(job: Job, main: Database, partitions: Sequence[Partition], cance
 
 def _merge_and_write(job: Job, main: Database, progress: Progress, cancel: Cancel) -> dict[str, int]:
     """Make the golden contacts, and write; again when somebody edits a contact in between."""
-    if job.first_load and main.server.writes_side_by_side:
-        return _write_while_merging(job, main, progress, cancel)
+    if job.first_load:
+        with main.aside() as aside:
+            if aside is not None:
+                return _write_while_merging(job, main, aside, progress, cancel)
     while True:
         progress.report("merge", 0, 1, 0)
         edited = make_golden(job, main)
@@ -253,15 +256,27 @@ def _merge_and_write(job: Job, main: Database, progress: Progress, cancel: Cance
             return counts
 
 
-def _write_while_merging(job: Job, main: Database, progress: Progress, cancel: Cancel) -> dict[str, int]:
+def _write_while_merging(
+    job: Job, main: Database, aside: Aside, progress: Progress, cancel: Cancel
+) -> dict[str, int]:
     """The same for a first load, of which what is in no cluster is written while the rest is made."""
     progress.report("merge", 0, 1, 0)
-    with ThreadPoolExecutor(1, thread_name_prefix="merge") as pool:
-        golden = pool.submit(make_golden, job, main, fenced=False)
+    side_by_side = main.server.writes_side_by_side
+    if not side_by_side:
+        gather(job, main)
 
-        def merged() -> None:
+    def merge() -> None:
+        if side_by_side:
+            gather(job, main, fenced=False)
+        make_slices(job, main, aside.put)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="merge") as pool:
+        golden = pool.submit(merge)
+
+        def merged(connection: sa.Connection) -> None:
             golden.result()
             cancel.check()
+            aside.bring(connection)
             progress.report("write", 0, 1, 0)
 
         counts = _write(job, main, None, merged)
@@ -275,13 +290,16 @@ def _has_nothing_to_write(job: Job, main: Database) -> bool:
 
 
 def _write(
-    job: Job, main: Database, edited: int | None, merged: Callable[[], None] = lambda: None
+    job: Job,
+    main: Database,
+    edited: int | None,
+    merged: Callable[[sa.Connection], None] = lambda _: None,
 ) -> dict[str, int] | None:
     """The writing transaction: contacts, their records, rejects, the account and the run's end.
 
     edited  the mark of the edits that the golden contacts regard; None is returned, and nothing is written,
             where somebody edited a contact since. None: there was no contact that could be edited
-    merged  returns when the golden contacts are staged
+    merged  returns when the golden contacts are staged, as this transaction sees it
     """
     tables = job.tables
     first = job.first_contact_id

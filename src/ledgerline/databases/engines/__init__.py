@@ -50,6 +50,16 @@ class Reader(Protocol):
     def close(self) -> None: ...
 
 
+class Aside(Protocol):
+    """A place for frames that a transaction needs which another thread has open."""
+
+    def put(self, loads: Sequence[Load]) -> None:
+        """Keep these frames for these tables."""
+
+    def bring(self, connection: sa.Connection) -> None:
+        """Inside that transaction: have all that was put in the tables."""
+
+
 class Server(Protocol):
     """One kind of database server."""
 
@@ -73,6 +83,9 @@ class Server(Protocol):
         Rows and whatever else the transaction does commit together or not at all. A column that the
         frame does not have gets its default.
         """
+
+    def aside(self, engine: sa.Engine) -> AbstractContextManager[Aside | None]:
+        """Where frames wait for a transaction that is open already; None: nowhere."""
 
     def activity_engine(self, url: DatabaseUrl, engine: sa.Engine, limits: Limits) -> sa.Engine:
         """Where `schema.activity` is: `engine` itself where writers do not exclude each other."""

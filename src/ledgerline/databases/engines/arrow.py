@@ -64,9 +64,9 @@ class ArrowConnection:
             return pl.DataFrame(stream)
 
     def ingest(self, table: str, frame: pl.DataFrame) -> None:
-        """Create a table and fill it."""
+        """Append to a table, which is made where it is not there."""
         with adbc.AdbcStatement(self._connection) as statement:
-            statement.set_options(**{_TARGET: table, _MODE: "adbc.ingest.mode.create"})
+            statement.set_options(**{_TARGET: table, _MODE: "adbc.ingest.mode.create_append"})
             statement.bind_stream(frame)
             statement.execute_update()
 

@@ -9,7 +9,7 @@ import logging
 import math
 import ssl
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any, Final
 
@@ -271,6 +271,9 @@ class MySQL:
         columns = ", ".join(quote(name) for name in frame.columns)
         places = ", ".join(["%s"] * frame.width)
         return f"INSERT INTO {quote(table.name)} ({columns}) VALUES ({places})"  # noqa: S608
+
+    def aside(self, engine: sa.Engine) -> AbstractContextManager[None]:  # noqa: ARG002
+        return nullcontext()
 
     def activity_engine(self, url: DatabaseUrl, engine: sa.Engine, limits: Limits) -> sa.Engine:  # noqa: ARG002
         return engine

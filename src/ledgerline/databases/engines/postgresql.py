@@ -207,6 +207,10 @@ class PostgreSQL:
                 _copy(driver, table, frame)
             yield connection
 
+    @contextmanager
+    def aside(self, engine: sa.Engine) -> Iterator[_InTables]:
+        yield _InTables(self, engine)
+
     def activity_engine(self, url: DatabaseUrl, engine: sa.Engine, limits: Limits) -> sa.Engine:  # noqa: ARG002
         return engine
 
@@ -284,6 +288,21 @@ class PostgreSQL:
 
     def take_turn(self, connection: sa.Connection) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TURN)))
+
+
+class _InTables:
+    """Frames that are committed to their tables at once, where every transaction sees them."""
+
+    def __init__(self, server: PostgreSQL, engine: sa.Engine) -> None:
+        self._server = server
+        self._engine = engine
+
+    def put(self, loads: Sequence[Load]) -> None:
+        with self._server.begin_loaded(self._engine, loads):
+            pass
+
+    def bring(self, connection: sa.Connection) -> None:
+        """They are there."""
 
 
 def _copy(connection: psycopg.Connection, table: sa.Table, frame: pl.DataFrame) -> None:

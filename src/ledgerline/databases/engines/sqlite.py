@@ -4,25 +4,21 @@ Two copies of SQLite in one process do not see each other's file locks, so the t
 open at the same time (https://www.sqlite.org/howtocorrupt.html, "multiple copies of SQLite"):
 
 - the main database is `sqlite3`'s alone; ADBC fills a landing file of its own, closes it, and only then
-  is the file attached and its rows moved inside the caller's transaction;
+  is the file attached and its rows moved inside the caller's transaction; many rows come out the same way,
+  by a file that `sqlite3` fills and ADBC reads;
 - the invoice database is only read, and `read` opens it by ADBC alone.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-import adbc_driver_sqlite
 import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
@@ -35,7 +31,16 @@ from ledgerline.databases.engines import (
     time_kind,
     without_secondary_indexes,
 )
-from ledgerline.databases.engines.arrow import ArrowConnection, SharedDatabase
+from ledgerline.databases.engines.arrow import ArrowConnection
+from ledgerline.databases.engines.sqlite_files import (
+    Landing,
+    arrow_database,
+    detach_all,
+    driver_of,
+    fill,
+    passing_file,
+    uri,
+)
 from ledgerline.errors import (
     ColumnMissing,
     DatabaseError,
@@ -50,6 +55,9 @@ from ledgerline.errors import (
 from ledgerline.url import DatabaseUrl, Engine
 
 _CACHE_KIB = 64_000
+_FILLING_CACHE_KIB = 4_000  # what sorts an index is as large as this; in a processor's own cache it is faster
+_PAGE_BYTES = 16_384  # fewer pages to find, to check and to copy; only a new file takes it
+_FEW_ROWS = 1_000
 _BATCH_ROWS, _ALL_ROWS = "adbc.sqlite.query.batch_rows", "1000000000"
 
 
@@ -57,20 +65,12 @@ def file_of(url: DatabaseUrl) -> Path:
     return Path(url.database or "")
 
 
-def _uri(path: Path, mode: str) -> str:
-    return f"file:{quote(path.as_posix())}?mode={mode}"
-
-
-def _arrow_database(path: Path, mode: str) -> SharedDatabase:
-    return SharedDatabase(partial(adbc_driver_sqlite.connect, _uri(path, mode)))
-
-
 class _ArrowReader:
     """Reads the invoice database; nothing else in this process may have that file open meanwhile."""
 
     def __init__(self, path: Path) -> None:
         # The driver takes a column's type from the first batch, and fails when a later one has another.
-        self._connection = ArrowConnection(_arrow_database(path, "ro"), {_BATCH_ROWS: _ALL_ROWS})
+        self._connection = ArrowConnection(arrow_database(path, "ro"), {_BATCH_ROWS: _ALL_ROWS})
         self._connection.execute("PRAGMA query_only = ON")
 
     def read(self, sql: str) -> pl.DataFrame:
@@ -80,18 +80,31 @@ class _ArrowReader:
         self._connection.close()
 
 
-class _RowReader:
-    """Reads the main database, through `sqlite3`."""
+class _MainReader:
+    """Reads the main database: few rows through `sqlite3`, many by a file of their own that ADBC reads."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
     def read(self, sql: str) -> pl.DataFrame:
-        result = self._connection.exec_driver_sql(sql)
-        names, rows = list(result.keys()), result.fetchall()
+        with self._connection.exec_driver_sql(sql) as result:
+            names, rows = list(result.keys()), result.fetchmany(_FEW_ROWS)
+        if len(rows) == _FEW_ROWS:
+            frame = self._read_many(sql)
+            return frame.rename(dict(zip(frame.columns, names, strict=True)))
         columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
         return pl.DataFrame(
             [pl.Series(name, values, strict=False) for name, values in zip(names, columns, strict=True)]
+        )
+
+    def _read_many(self, sql: str) -> pl.DataFrame:
+        with passing_file() as path:
+            fill(driver_of(self._connection), path, sql)
+            with closing(_ArrowReader(path)) as reader:
+                frame = reader.read("SELECT * FROM rows")
+        # What is null throughout has no type, as in the other way.
+        return frame.with_columns(
+            pl.lit(None).alias(values.name) for values in frame if values.null_count() == frame.height
         )
 
     def close(self) -> None:
@@ -112,7 +125,7 @@ class SQLite:
 
         def connect() -> sqlite3.Connection:
             connection = sqlite3.connect(
-                _uri(path, "ro" if read_only else "rwc"),
+                uri(path, "ro" if read_only else "rwc"),
                 uri=True,
                 timeout=limits.acquire_ms / 1000,
                 isolation_level=None,  # transactions begin where SQLAlchemy says, see _begin
@@ -121,8 +134,12 @@ class SQLite:
             if read_only:
                 connection.execute("PRAGMA query_only = ON")
             else:
+                connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = NORMAL")
+                # What is deleted is overwritten, but for tables that are dropped: a run's staging tables are
+                # as large as all else it writes.
+                connection.execute("PRAGMA secure_delete = FAST")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             return connection
@@ -153,33 +170,28 @@ class SQLite:
         limits: Limits,  # noqa: ARG002
         *,
         read_only: bool,
-    ) -> _ArrowReader | _RowReader:
+    ) -> _ArrowReader | _MainReader:
         if not read_only:
-            return _RowReader(engine)
+            return _MainReader(engine)
         engine.dispose()  # `sqlite3` lets go of the file
         return _ArrowReader(file_of(url))
 
     @contextmanager
     def begin_loaded(self, engine: sa.Engine, loads: Sequence[Load]) -> Iterator[sa.Connection]:
-        landing = _land(loads)
-        try:
+        with self.aside(engine) as landing:
+            landing.put(loads)
             with engine.connect() as connection:
-                driver = connection.connection.driver_connection
-                assert isinstance(driver, sqlite3.Connection)
-                if landing:
-                    driver.execute("ATTACH DATABASE ? AS landing", (str(landing),))
                 try:
                     with connection.begin():
-                        for table, frame in loads:
-                            if frame.height:
-                                connection.exec_driver_sql(_move(table, frame))
+                        landing.bring(connection)
                         yield connection
                 finally:
-                    if landing:
-                        driver.execute("DETACH DATABASE landing")
-        finally:
-            if landing:
-                landing.unlink(missing_ok=True)
+                    detach_all(driver_of(connection))
+
+    @contextmanager
+    def aside(self, engine: sa.Engine) -> Iterator[Landing]:  # noqa: ARG002
+        with passing_file() as path:
+            yield Landing(path)
 
     def activity_engine(self, url: DatabaseUrl, engine: sa.Engine, limits: Limits) -> sa.Engine:  # noqa: ARG002
         known = self._activity.get(url.database)
@@ -237,41 +249,21 @@ class SQLite:
     def estimate_rows(self, connection: sa.Connection, table: str, schema: str | None) -> int | None:  # noqa: ARG002
         return None
 
-    def unindexed(
-        self, connection: sa.Connection, tables: Sequence[sa.Table]
-    ) -> AbstractContextManager[None]:
-        return without_secondary_indexes(connection, tables)
+    @contextmanager
+    def unindexed(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> Iterator[None]:
+        driver = driver_of(connection)
+        driver.execute(f"PRAGMA cache_size = -{_FILLING_CACHE_KIB}")
+        try:
+            with without_secondary_indexes(connection, tables):
+                yield
+        finally:
+            driver.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
 
     def analyze(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
         """Nothing to do: a full ANALYZE costs a scan, and no statement of ours hangs on its figures."""
 
     def take_turn(self, connection: sa.Connection) -> None:
         """A transaction begins by waiting for all others that write, see `_begin`."""
-
-
-def _land(loads: Sequence[Load]) -> Path | None:
-    """The frames in a database file of their own, one table each, or None when there is nothing to load."""
-    if not any(frame.height for _, frame in loads):
-        return None
-    handle, name = tempfile.mkstemp(prefix="ledgerline-", suffix=".landing")
-    os.close(handle)
-    connection = ArrowConnection(_arrow_database(Path(name), "rwc"))
-    try:
-        connection.execute("PRAGMA journal_mode = OFF")
-        connection.execute("PRAGMA synchronous = OFF")
-        for table, frame in loads:
-            if frame.height:
-                # ADBC knows no column that is null throughout.
-                typed = frame.with_columns(pl.selectors.by_dtype(pl.Null).cast(pl.String))
-                connection.ingest(table.name, typed)
-    finally:
-        connection.close()
-    return Path(name)
-
-
-def _move(table: sa.Table, frame: pl.DataFrame) -> str:
-    columns = ", ".join(f'"{name}"' for name in frame.columns)
-    return f'INSERT INTO main."{table.name}" ({columns}) SELECT {columns} FROM landing."{table.name}"'  # noqa: S608
 
 
 SERVER = SQLite()

@@ -14,7 +14,7 @@ import logging
 import math
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any, Final, cast
 from weakref import WeakSet
@@ -399,6 +399,9 @@ class SQLServer:
         )
         for name in connection.execute(old, {"length": len(_LANDING), "prefix": _LANDING}).scalars().all():
             _drop_table(connection, sa.Table(name, sa.MetaData()))
+
+    def aside(self, engine: sa.Engine) -> AbstractContextManager[None]:  # noqa: ARG002
+        return nullcontext()
 
     def activity_engine(self, url: DatabaseUrl, engine: sa.Engine, limits: Limits) -> sa.Engine:  # noqa: ARG002
         return engine  # writers lock rows, and no writing transaction touches a row of these tables

@@ -1,0 +1,107 @@
+"""Database files of their own, by which rows pass between ADBC and `sqlite3`, see `sqlite`.
+
+Such a file is nobody else's and lives no longer than what it is for: it needs no journal, and no waiting for
+the disk.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+import adbc_driver_sqlite
+import polars as pl
+import sqlalchemy as sa
+
+from ledgerline.databases.engines import Load
+from ledgerline.databases.engines.arrow import ArrowConnection, SharedDatabase
+
+_PASSING = ("page_size = 65536", "journal_mode = OFF", "synchronous = OFF")
+_OWN = ("main", "temp")
+
+
+def uri(path: Path, mode: str) -> str:
+    return f"file:{quote(path.as_posix())}?mode={mode}"
+
+
+def arrow_database(path: Path, mode: str) -> SharedDatabase:
+    return SharedDatabase(partial(adbc_driver_sqlite.connect, uri(path, mode)))
+
+
+def driver_of(connection: sa.Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+@contextmanager
+def passing_file() -> Iterator[Path]:
+    """An empty file that is deleted in the end."""
+    handle, name = tempfile.mkstemp(prefix="ledgerline-", suffix=".passing")
+    os.close(handle)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def fill(driver: sqlite3.Connection, path: Path, query: str) -> None:
+    """The rows of a query in a table `rows` of an empty file."""
+    _attach(driver, path, "departure")
+    try:
+        for pragma in _PASSING:
+            driver.execute(f"PRAGMA departure.{pragma}")
+        driver.execute(f"CREATE TABLE departure.rows AS {query}")
+    finally:
+        detach_all(driver)
+
+
+def _attach(driver: sqlite3.Connection, path: Path, name: str) -> None:
+    driver.execute(f"ATTACH DATABASE ? AS {name}", (str(path),))
+
+
+def detach_all(driver: sqlite3.Connection) -> None:
+    """To be called outside of a transaction: one that has read a file keeps it until its end."""
+    names = [name for _, name, _ in driver.execute("PRAGMA database_list") if name not in _OWN]
+    for name in names:
+        driver.execute(f"DETACH DATABASE {name}")
+
+
+class Landing:
+    """Frames in a file of their own, one table each, on their way into tables of the main database."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._columns: dict[str, list[str]] = {}
+
+    def put(self, loads: Sequence[Load]) -> None:
+        """Append frames; of a table's frames the first says which columns there are."""
+        if not (loads := [(table, frame) for table, frame in loads if frame.height]):
+            return
+        connection = ArrowConnection(arrow_database(self._path, "rwc"))
+        try:
+            for pragma in _PASSING:
+                connection.execute(f"PRAGMA {pragma}")
+            for table, frame in loads:
+                columns = self._columns.setdefault(table.name, frame.columns)
+                # ADBC knows no column that is null throughout.
+                typed = frame.select(columns).with_columns(pl.selectors.by_dtype(pl.Null).cast(pl.String))
+                connection.ingest(table.name, typed)
+        finally:
+            connection.close()
+
+    def bring(self, connection: sa.Connection) -> None:
+        """Move all rows into their tables; the transaction has the file attached until it ends."""
+        if self._columns:
+            _attach(driver_of(connection), self._path, "landing")
+        for name, columns in self._columns.items():
+            listed = ", ".join(f'"{column}"' for column in columns)
+            connection.exec_driver_sql(
+                f'INSERT INTO main."{name}" ({listed}) SELECT {listed} FROM landing."{name}"'  # noqa: S608
+            )
