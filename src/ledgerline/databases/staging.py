@@ -415,6 +415,15 @@ def forget_gone(connection: sa.Connection, staging: Staging) -> None:
     connection.execute(staging.marks.delete().where(staging.marks.c.mark.in_(["vanished", "gone"])))
 
 
+def linked(staging: Staging) -> sa.Select[Any]:
+    """The members of a first load: every staged record that is linked, with the contact it belongs to."""
+    same = _same(staging, staging.links, staging.records)
+    columns = [column for column in _columns(staging.records, RECORDS) if column.name != "contact_id"]
+    return sa.select(*columns, staging.links.c.contact_id).select_from(
+        staging.records.join(staging.links, same)
+    )
+
+
 def gather_members(connection: sa.Connection, staging: Staging, *, first_load: bool) -> None:
     """Put the live records of linked and touched contacts into one table, so that slices of it are cheap."""
     links, touched = staging.links, staging.touched

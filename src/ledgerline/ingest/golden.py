@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
@@ -11,7 +12,7 @@ from ledgerline.contacts.edits import EDITS, effective, overlay
 from ledgerline.contacts.survive import Golden, survive
 from ledgerline.databases import edits, staging
 from ledgerline.databases.database import Database
-from ledgerline.databases.engines import Load
+from ledgerline.databases.engines import Excerpt, Load
 from ledgerline.databases.schema import Staging, changes
 from ledgerline.ingest.partitions import Job
 
@@ -83,12 +84,18 @@ def gather(job: Job, main: Database, *, fenced: bool = True) -> int:
         return edits.mark(connection)
 
 
-def make_slices(job: Job, main: Database, put: Callable[[Sequence[Load]], None]) -> None:
-    """Make the golden rows of what was gathered, and `put` them, as loads of their staging tables."""
+def make_slices(
+    job: Job, main: Database, put: Callable[[Sequence[Load]], None], excerpt: Excerpt | None = None
+) -> None:
+    """Make the golden rows of what was gathered, and `put` them, as loads of their staging tables.
+
+    excerpt  the rows of `staging.linked`, where they are not gathered
+    """
     tables = job.tables
+    read = partial(staging.members, main, tables) if excerpt is None else excerpt
     edited = _edited(job, main, tables)
     for lower, upper in staging.slices(main, tables, _CONTACTS_AT_ONCE):
-        members = staging.members(main, tables, lower, upper)
+        members = staging.typed(read(lower, upper), staging.RECORDS)
         before = None if job.first_load else staging.current(main, tables, lower, upper, job.first_contact_id)
         made = remade(members, before, edited, job)
         put(

@@ -261,14 +261,12 @@ def _write_while_merging(
 ) -> dict[str, int]:
     """The same for a first load, of which what is in no cluster is written while the rest is made."""
     progress.report("merge", 0, 1, 0)
-    side_by_side = main.server.writes_side_by_side
-    if not side_by_side:
-        gather(job, main)
 
     def merge() -> None:
-        if side_by_side:
-            gather(job, main, fenced=False)
-        make_slices(job, main, aside.put)
+        with aside.excerpt(staging.linked(job.tables), "contact_id") as excerpt:
+            if excerpt is None:
+                gather(job, main, fenced=False)
+            make_slices(job, main, aside.put, excerpt)
 
     with ThreadPoolExecutor(1, thread_name_prefix="merge") as pool:
         golden = pool.submit(merge)

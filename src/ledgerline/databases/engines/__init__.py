@@ -7,12 +7,12 @@ connect, how rows come out as Arrow and go in in bulk, what its errors mean.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import polars as pl
 import sqlalchemy as sa
@@ -50,8 +50,17 @@ class Reader(Protocol):
     def close(self) -> None: ...
 
 
+Excerpt: TypeAlias = Callable[[int, int], pl.DataFrame]
+
+
 class Aside(Protocol):
-    """A place for frames that a transaction needs which another thread has open."""
+    """What a thread works with while another has the transaction open that needs the results."""
+
+    def excerpt(self, query: sa.Select[Any], by: str) -> AbstractContextManager[Excerpt | None]:
+        """The rows of a query as they are now, to be read in ranges (lower, upper] of an integer column.
+
+        None: no better than from a table that they are gathered in.
+        """
 
     def put(self, loads: Sequence[Load]) -> None:
         """Keep these frames for these tables."""
@@ -66,8 +75,6 @@ class Server(Protocol):
     engine: Engine
     dialect: sa.Dialect
     """For rendering statements that a driver of its own (Arrow) executes."""
-    writes_side_by_side: bool
-    """Whether a transaction may fill tables while a long one writes, and drops indexes of, others."""
     opens_readers_slowly: bool
     """Whether a connection for bulk reading takes long to open, and may be opened beside other work."""
 
@@ -85,7 +92,7 @@ class Server(Protocol):
         """
 
     def aside(self, engine: sa.Engine) -> AbstractContextManager[Aside | None]:
-        """Where frames wait for a transaction that is open already; None: nowhere."""
+        """For work beside a transaction that is open; None: there can be none."""
 
     def activity_engine(self, url: DatabaseUrl, engine: sa.Engine, limits: Limits) -> sa.Engine:
         """Where `schema.activity` is: `engine` itself where writers do not exclude each other."""

@@ -235,7 +235,6 @@ _TEXTS: Final[
 class MySQL:
     engine = Engine.MYSQL
     dialect: sa.Dialect = mysql.dialect(paramstyle="named")
-    writes_side_by_side = False
     opens_readers_slowly = False
 
     def create_engine(self, url: DatabaseUrl, limits: Limits, *, read_only: bool) -> sa.Engine:

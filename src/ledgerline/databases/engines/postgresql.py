@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -160,7 +160,6 @@ class _ArrowReader:
 class PostgreSQL:
     engine = Engine.POSTGRESQL
     dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
-    writes_side_by_side = True
     opens_readers_slowly = True
 
     def __init__(self) -> None:
@@ -291,11 +290,14 @@ class PostgreSQL:
 
 
 class _InTables:
-    """Frames that are committed to their tables at once, where every transaction sees them."""
+    """Frames are committed to their tables at once, where every transaction sees them."""
 
     def __init__(self, server: PostgreSQL, engine: sa.Engine) -> None:
         self._server = server
         self._engine = engine
+
+    def excerpt(self, query: sa.Select[Any], by: str) -> AbstractContextManager[None]:  # noqa: ARG002
+        return nullcontext()
 
     def put(self, loads: Sequence[Load]) -> None:
         with self._server.begin_loaded(self._engine, loads):

@@ -25,9 +25,11 @@ from sqlalchemy.dialects import sqlite
 
 from ledgerline.databases.engines import (
     ChangeKind,
+    Excerpt,
     Limits,
     Load,
     decoded,
+    render,
     time_kind,
     without_secondary_indexes,
 )
@@ -57,7 +59,8 @@ from ledgerline.url import DatabaseUrl, Engine
 _CACHE_KIB = 64_000
 _FILLING_CACHE_KIB = 4_000  # what sorts an index is as large as this; in a processor's own cache it is faster
 _PAGE_BYTES = 16_384  # fewer pages to find, to check and to copy; only a new file takes it
-_FEW_ROWS = 1_000
+_CHECKPOINT_PAGES = 4_000  # each waits for the disk, and a partition is some thousand pages
+_FEW_ROWS = 1_000  # to fetch them costs less than a file
 _BATCH_ROWS, _ALL_ROWS = "adbc.sqlite.query.batch_rows", "1000000000"
 
 
@@ -111,10 +114,28 @@ class _MainReader:
         self._connection.close()
 
 
+class _Aside(Landing):
+    """While a transaction writes, others read what was there before, and nobody else writes."""
+
+    def __init__(self, path: Path, engine: sa.Engine) -> None:
+        super().__init__(path)
+        self._engine = engine
+
+    @contextmanager
+    def excerpt(self, query: sa.Select[Any], by: str) -> Iterator[Excerpt]:
+        ordered = render(query.order_by(by), SQLite.dialect)
+        with passing_file() as path:
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                fill(driver_of(connection), path, ordered, index=by)
+            with closing(_ArrowReader(path)) as reader:
+                yield lambda lower, upper: reader.read(
+                    f"SELECT * FROM rows WHERE {by} > {lower} AND {by} <= {upper}"  # noqa: S608
+                )
+
+
 class SQLite:
     engine = Engine.SQLITE
     dialect = sqlite.dialect(paramstyle="named")
-    writes_side_by_side = False
     opens_readers_slowly = False
 
     def __init__(self) -> None:
@@ -136,6 +157,7 @@ class SQLite:
             else:
                 connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
                 connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
                 connection.execute("PRAGMA synchronous = NORMAL")
                 # What is deleted is overwritten, but for tables that are dropped: a run's staging tables are
                 # as large as all else it writes.
@@ -178,7 +200,8 @@ class SQLite:
 
     @contextmanager
     def begin_loaded(self, engine: sa.Engine, loads: Sequence[Load]) -> Iterator[sa.Connection]:
-        with self.aside(engine) as landing:
+        with passing_file() as path:
+            landing = Landing(path)
             landing.put(loads)
             with engine.connect() as connection:
                 try:
@@ -189,9 +212,9 @@ class SQLite:
                     detach_all(driver_of(connection))
 
     @contextmanager
-    def aside(self, engine: sa.Engine) -> Iterator[Landing]:  # noqa: ARG002
+    def aside(self, engine: sa.Engine) -> Iterator[_Aside]:
         with passing_file() as path:
-            yield Landing(path)
+            yield _Aside(path, engine)
 
     def activity_engine(self, url: DatabaseUrl, engine: sa.Engine, limits: Limits) -> sa.Engine:  # noqa: ARG002
         known = self._activity.get(url.database)

@@ -51,26 +51,31 @@ def passing_file() -> Iterator[Path]:
         Path(name).unlink(missing_ok=True)
 
 
-def fill(driver: sqlite3.Connection, path: Path, query: str) -> None:
-    """The rows of a query in a table `rows` of an empty file."""
-    _attach(driver, path, "departure")
+def fill(driver: sqlite3.Connection, path: Path, query: str, index: str | None = None) -> None:
+    """The rows of a query in a table `rows` of an empty file, with an index on one of its columns."""
+    schema = _attach(driver, path)
     try:
         for pragma in _PASSING:
-            driver.execute(f"PRAGMA departure.{pragma}")
-        driver.execute(f"CREATE TABLE departure.rows AS {query}")
+            driver.execute(f"PRAGMA {schema}.{pragma}")
+        driver.execute(f"CREATE TABLE {schema}.rows AS {query}")
+        if index:
+            driver.execute(f"CREATE INDEX {schema}.by_{index} ON rows ({index})")
     finally:
         detach_all(driver)
 
 
-def _attach(driver: sqlite3.Connection, path: Path, name: str) -> None:
+def _attach(driver: sqlite3.Connection, path: Path) -> str:
+    """The name of the file's schema, quoted: its own, as one transaction may read several."""
+    name = f'"{path.stem}"'
     driver.execute(f"ATTACH DATABASE ? AS {name}", (str(path),))
+    return name
 
 
 def detach_all(driver: sqlite3.Connection) -> None:
     """To be called outside of a transaction: one that has read a file keeps it until its end."""
     names = [name for _, name, _ in driver.execute("PRAGMA database_list") if name not in _OWN]
     for name in names:
-        driver.execute(f"DETACH DATABASE {name}")
+        driver.execute(f'DETACH DATABASE "{name}"')
 
 
 class Landing:
@@ -98,10 +103,11 @@ class Landing:
 
     def bring(self, connection: sa.Connection) -> None:
         """Move all rows into their tables; the transaction has the file attached until it ends."""
-        if self._columns:
-            _attach(driver_of(connection), self._path, "landing")
+        if not self._columns:
+            return
+        schema = _attach(driver_of(connection), self._path)
         for name, columns in self._columns.items():
             listed = ", ".join(f'"{column}"' for column in columns)
             connection.exec_driver_sql(
-                f'INSERT INTO main."{name}" ({listed}) SELECT {listed} FROM landing."{name}"'  # noqa: S608
+                f'INSERT INTO main."{name}" ({listed}) SELECT {listed} FROM {schema}."{name}"'  # noqa: S608
             )

@@ -327,7 +327,6 @@ def unconnected_dialect() -> sa.Dialect:
 
 class SQLServer:
     engine = Engine.SQLSERVER
-    writes_side_by_side = False
     opens_readers_slowly = False
 
     def __init__(self) -> None:
