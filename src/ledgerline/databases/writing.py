@@ -34,7 +34,9 @@ from ledgerline.databases.staging import choose
 _REASONS = ("match_rule", "match_partner", "match_score")  # why a record belongs to its contact
 UNDONE = "UNDONE"  # the status of a match suggestion whose run was undone
 
-TABLES = (contacts, contact_points, contact_owners, source_records, source_record_versions)
+_OF_CONTACTS = (contacts, contact_points, contact_owners)
+_OF_RECORDS = (source_records, source_record_versions)
+TABLES = (*_OF_CONTACTS, *_OF_RECORDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,8 @@ def write(
     """
     step = _Writing(connection, staging, run_id, first_contact_id)
     if first_load:
-        with server.unindexed(connection, TABLES):
-            return step.fill(merged)
+        with server.unindexed(connection, _OF_CONTACTS):
+            return step.fill(server, merged)
     merged(connection)
     return step.merge()
 
@@ -111,12 +113,13 @@ class _Writing:
         self._run_id = run_id
         self._first = first_contact_id
 
-    def fill(self, merged: Callable[[sa.Connection], None]) -> Written:
+    def fill(self, server: Server, merged: Callable[[sa.Connection], None]) -> Written:
         self.add_owners(self._staging.records)
         new, _ = self.count_staged()
         plain = self.insert_plain_contacts()
         self.insert_plain_points()
-        self.insert_records()
+        with server.unindexed(self._connection, _OF_RECORDS):  # indexed while the others are merged
+            self.insert_records()
         self.insert_suggestions()
         rejected = self.copy(self._staging.rejects, rejects)
         merged(self._connection)

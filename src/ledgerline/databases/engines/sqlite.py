@@ -275,12 +275,13 @@ class SQLite:
     @contextmanager
     def unindexed(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> Iterator[None]:
         driver = driver_of(connection)
+        (before,) = driver.execute("PRAGMA cache_size").fetchone()
         driver.execute(f"PRAGMA cache_size = -{_FILLING_CACHE_KIB}")
         try:
             with without_secondary_indexes(connection, tables):
                 yield
         finally:
-            driver.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+            driver.execute(f"PRAGMA cache_size = {before}")
 
     def analyze(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
         """Nothing to do: a full ANALYZE costs a scan, and no statement of ours hangs on its figures."""
