@@ -167,9 +167,8 @@ def joined_records(matches: Matches, clustered: pl.DataFrame, first_new: int) ->
             match_partner="match_partner",
             match_score=pl.col("score").cast(pl.Float64),
         )
-        .sort(
-            "record_key", "source_record_id"
-        )  # SQLite indexes them anew for each join: in order, that is quick
+        # SQLite indexes them anew for each join: in order, that is quick.
+        .sort("record_key", "source_record_id")
     )
     others = named.join(links, on="record", how="anti")
     contacts = pl.concat(frame.select("record", "contact_id") for frame in (links, others))
