@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import itertools
 import os
 import resource
@@ -14,16 +13,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote
 
-import fsspec
 import pytest
 import sqlalchemy as sa
-from fsspec.implementations.local import LocalFileSystem
 from tests.forking import PROCESSES
 from tests.house import Installation, Watcher, contact
 from tests.postgres import PostgresServer
@@ -43,19 +40,17 @@ from ledgerline.databases.staging import create as create_staging
 from ledgerline.errors import (
     BackupDamaged,
     BackupError,
-    BackupMissing,
     Cancelled,
     PassphraseWrong,
     RestoreRefused,
 )
 from ledgerline.ingest.run import Cancel
 from ledgerline.operations import backup_postgresql
-from ledgerline.operations.backup import Backups, superfluous
+from ledgerline.operations.backup import Backups
 from ledgerline.operations.backup_content import contents
 from ledgerline.operations.backup_engines import contents_of
 from ledgerline.operations.backup_manifest import Manifest
 from ledgerline.settings import load_settings
-from ledgerline.url import DatabaseUrl
 
 PASSPHRASE = "correct horse battery"
 AN_INSTANT = datetime(2026, 1, 2, 3, 4, 5, 1200)  # noqa: DTZ001  as the database keeps it
@@ -73,15 +68,6 @@ def filled(house: Installation, backups_folder: Path) -> Installation:
     rows = [contact(n, f"Asha Rao{n}", f"98200 1{n:04}", f"asha{n}@example.org") for n in range(1, 40)]
     house.write_invoice([*rows, contact(50, "Asha Rao1", "98200 10001"), contact(51, "")])
     house.ingest()
-    return house
-
-
-@pytest.fixture
-def embedded(tmp_path: Path) -> Installation:
-    """For what is the same on every server; its backups are in `backups` beside it."""
-    house = Installation("sqlite", tmp_path, BACKUP_URL=str(tmp_path / "backups"))
-    with house.app() as app:
-        app.migrate()
     return house
 
 
@@ -230,7 +216,7 @@ class _Stopping(Watcher):
 # -- what was harmed is found ----------------------------------------------------------------------------
 
 
-def _truncate(file: Path) -> None:
+def truncate(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:-1])
 
 
@@ -252,7 +238,7 @@ def _lengthen(file: Path) -> None:
 
 
 HARMS = {
-    "truncated": _truncate,
+    "truncated": truncate,
     "half written": _halve,
     "first bit": _flip(0),
     "middle bit": _flip(0.5),
@@ -280,7 +266,7 @@ def test_every_harm_to_a_file_is_found(filled: Installation, taken: Manifest, ba
             assert taking(filled).last_proven() is None
             file.write_bytes(whole)
         assert failed(taking(filled).prove(taken.id)) == []
-    _truncate(backups_folder / taken.files[0].name)
+    truncate(backups_folder / taken.files[0].name)
     with pytest.raises(BackupDamaged):
         taking(filled).restore(taken.id, replace_existing=True)
     assert everything(filled) == before
@@ -394,61 +380,11 @@ def test_a_disk_that_is_full_is_told_and_left_as_it_was(filled: Installation, ba
     assert taking(filled).last_proven() == good
 
 
-class _FullStorage(LocalFileSystem):
-    """A folder that is full when the manifest is to be written."""
-
-    protocol = ("full", "full")
-
-    def _open(self, path: str, *options: Any, **further: Any) -> Any:
-        if path.endswith(".json.part"):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return super()._open(path, *options, **further)  # type: ignore[no-untyped-call]
-
-
-def test_a_backup_that_fails_leaves_no_files(embedded: Installation, tmp_path: Path) -> None:
-    backups_folder = tmp_path / "backups"
-    fsspec.register_implementation("full", _FullStorage, clobber=True)  # type: ignore[no-untyped-call]
-    embedded.environ["BACKUP_URL"] = f"full://{backups_folder}"
-    with pytest.raises(BackupError, match="No space left"):
-        taking(embedded).create()
-    assert list(backups_folder.iterdir()) == []
-
-
-def test_what_is_not_ours_is_left_alone(embedded: Installation, tmp_path: Path) -> None:
-    backups_folder = tmp_path / "backups"
-    embedded.environ["BACKUP_KEEP"] = "1"
-    backups_folder.mkdir()
-    foreign = [backups_folder / name for name in ("README.txt", "notes.json", "x.main.db")]
-    for file in foreign:
-        file.write_text("{}")
-    (backups_folder / "old").mkdir()
-    taken = [taking(embedded).create() for _ in range(2)]
-    assert [one.id for one in taking(embedded).known()] == [taken[1].id]
-    assert (taking(embedded).damaged(), taking(embedded).unfinished()) == ([], [])
-    assert all(file.exists() for file in foreign)
-
-
 def test_two_backups_at_once(filled: Installation) -> None:
     with ThreadPoolExecutor(2) as pool:
         made = list(pool.map(lambda _: taking(filled).create(), range(2)))
     assert {one.id for one in taking(filled).known()} == {one.id for one in made}
     assert all(one.proven_at for one in taking(filled).known())
-
-
-def test_a_backup_that_is_deleted_while_it_is_proven_does_not_come_back(
-    embedded: Installation, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    taken = taking(embedded).create(prove=False)
-    checks = Backups._checks
-
-    def meanwhile(self: Backups, manifest: Manifest, url: DatabaseUrl) -> Any:
-        self.folder.delete_backup(manifest)
-        return checks(self, manifest, url)
-
-    monkeypatch.setattr(Backups, "_checks", meanwhile)
-    with pytest.raises(BackupMissing, match="deleted while"):
-        taking(embedded).prove(taken.id)
-    assert taking(embedded).known() == []
 
 
 def test_a_folder_may_be_a_url(filled: Installation) -> None:
@@ -631,33 +567,6 @@ def test_one_changed_value_changes_the_hash(tmp_path: Path) -> None:
 # -- retention -------------------------------------------------------------------------------------------
 
 
-def test_pruning_keeps_the_last_proven_one(embedded: Installation, tmp_path: Path) -> None:
-    backups_folder = tmp_path / "backups"
-    embedded.environ["BACKUP_KEEP"] = "2"
-    proven = taking(embedded).create()
-    for _ in range(4):
-        taking(embedded).create(prove=False)
-    kept = {one.id for one in taking(embedded).known()}
-    assert proven.id in kept
-    assert len(kept) == 3  # two, and the last proven one
-    assert {path.name.partition(".")[0] for path in backups_folder.iterdir()} == kept
-
-
-def test_a_backup_that_lost_a_file_is_not_the_last_proven_one(embedded: Installation, tmp_path: Path) -> None:
-    """Its manifest says that it was good, and it would be the only one that pruning spares."""
-    backups_folder = tmp_path / "backups"
-    older, newer = taking(embedded).create(), taking(embedded).create()
-    file = backups_folder / newer.files[0].name
-    for harm in (_truncate, Path.unlink):
-        harm(file)
-        assert taking(embedded).lacking(taking(embedded).known()) == {newer.id: [file.name]}
-        last = taking(embedded).last_proven()
-        assert last is not None
-        assert last.id == older.id
-        embedded.environ["BACKUP_KEEP"] = "1"
-        assert taking(embedded).prune(now=older.taken_at + timedelta(days=999)) == []
-
-
 def test_a_backup_stays_ours_when_the_login_changes(filled: Installation) -> None:
     taken = taking(filled).create()
     url = filled.environ["DATABASE_URL"]
@@ -668,32 +577,3 @@ def test_a_backup_stays_ours_when_the_login_changes(filled: Installation) -> Non
     last = taking(filled).last_proven()
     assert last is not None
     assert last.id == taken.id
-
-
-def test_another_environment_is_left_alone(embedded: Installation) -> None:
-    taken = taking(embedded).create()
-    embedded.environ.update(ENVIRONMENT="staging", BACKUP_KEEP="1", BACKUP_KEEP_FOR="1s")
-    backups = taking(embedded)
-    assert backups.last_proven() is None
-    assert backups.prune(now=taken.taken_at + timedelta(days=999)) == []
-    assert [one.id for one in backups.known()] == [taken.id]
-
-
-def test_superfluous_by_count_and_age(embedded: Installation) -> None:
-    one = taking(embedded).create()
-    day = timedelta(days=1)
-    bad = replace(one, proofs=())
-    line = [replace(bad if n < 3 else one, id=str(n), taken_at=one.taken_at - n * day) for n in range(6)]
-
-    def gone(keep: int, days: int) -> list[str]:
-        return [m.id for m in superfluous(line, keep, days * day, one.taken_at)]
-
-    assert gone(10, 100) == []
-    assert gone(4, 100) == ["4", "5"]
-    assert gone(2, 100) == ["2", "4", "5"]  # 3 is the last that was proven
-    assert gone(10, 1) == ["2", "4", "5"]
-    assert gone(1, 0) == ["1", "2", "4", "5"]
-    after = superfluous(line, 4, day, one.taken_at + 99 * day)
-    assert [m.id for m in after] == ["1", "2", "4", "5"]  # the newest stays, and the last that was proven
-    after = superfluous(line, 1, day, one.taken_at, lacking={"3"})
-    assert [m.id for m in after] == ["1", "2", "3", "5"]

@@ -1,0 +1,136 @@
+"""The folder in which backups are: what lies in it, what is lost from it, what retention takes away."""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+from fsspec.implementations.local import LocalFileSystem
+from tests.house import Installation
+from tests.integration.test_backups import taking, truncate
+
+from ledgerline.errors import BackupError, BackupMissing
+from ledgerline.operations.backup import Backups, superfluous
+from ledgerline.operations.backup_manifest import Manifest
+from ledgerline.url import DatabaseUrl
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Installation:
+    """For what is the same on every server; its backups are in `backups` beside it."""
+    house = Installation("sqlite", tmp_path, BACKUP_URL=str(tmp_path / "backups"))
+    with house.app() as app:
+        app.migrate()
+    return house
+
+
+class _FullStorage(LocalFileSystem):
+    """A folder that is full when the manifest is to be written."""
+
+    protocol = ("full", "full")
+
+    def _open(self, path: str, *options: Any, **further: Any) -> Any:
+        if path.endswith(".json.part"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super()._open(path, *options, **further)  # type: ignore[no-untyped-call]
+
+
+def test_a_backup_that_fails_leaves_no_files(embedded: Installation, tmp_path: Path) -> None:
+    backups_folder = tmp_path / "backups"
+    fsspec.register_implementation("full", _FullStorage, clobber=True)  # type: ignore[no-untyped-call]
+    embedded.environ["BACKUP_URL"] = f"full://{backups_folder}"
+    with pytest.raises(BackupError, match="No space left"):
+        taking(embedded).create()
+    assert list(backups_folder.iterdir()) == []
+
+
+def test_what_is_not_ours_is_left_alone(embedded: Installation, tmp_path: Path) -> None:
+    backups_folder = tmp_path / "backups"
+    embedded.environ["BACKUP_KEEP"] = "1"
+    backups_folder.mkdir()
+    foreign = [backups_folder / name for name in ("README.txt", "notes.json", "x.main.db")]
+    for file in foreign:
+        file.write_text("{}")
+    (backups_folder / "old").mkdir()
+    taken = [taking(embedded).create() for _ in range(2)]
+    assert [one.id for one in taking(embedded).known()] == [taken[1].id]
+    assert (taking(embedded).damaged(), taking(embedded).unfinished()) == ([], [])
+    assert all(file.exists() for file in foreign)
+
+
+def test_a_backup_that_is_deleted_while_it_is_proven_does_not_come_back(
+    embedded: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = taking(embedded).create(prove=False)
+    checks = Backups._checks
+
+    def meanwhile(self: Backups, manifest: Manifest, url: DatabaseUrl) -> Any:
+        self.folder.delete_backup(manifest)
+        return checks(self, manifest, url)
+
+    monkeypatch.setattr(Backups, "_checks", meanwhile)
+    with pytest.raises(BackupMissing, match="deleted while"):
+        taking(embedded).prove(taken.id)
+    assert taking(embedded).known() == []
+
+
+def test_a_backup_that_lost_a_file_is_not_the_last_proven_one(embedded: Installation, tmp_path: Path) -> None:
+    """Its manifest says that it was good, and it would be the only one that pruning spares."""
+    backups_folder = tmp_path / "backups"
+    older, newer = taking(embedded).create(), taking(embedded).create()
+    file = backups_folder / newer.files[0].name
+    for harm in (truncate, Path.unlink):
+        harm(file)
+        assert taking(embedded).lacking(taking(embedded).known()) == {newer.id: [file.name]}
+        last = taking(embedded).last_proven()
+        assert last is not None
+        assert last.id == older.id
+        embedded.environ["BACKUP_KEEP"] = "1"
+        assert taking(embedded).prune(now=older.taken_at + timedelta(days=999)) == []
+
+
+def test_pruning_keeps_the_last_proven_one(embedded: Installation, tmp_path: Path) -> None:
+    backups_folder = tmp_path / "backups"
+    embedded.environ["BACKUP_KEEP"] = "2"
+    proven = taking(embedded).create()
+    for _ in range(4):
+        taking(embedded).create(prove=False)
+    kept = {one.id for one in taking(embedded).known()}
+    assert proven.id in kept
+    assert len(kept) == 3  # two, and the last proven one
+    assert {path.name.partition(".")[0] for path in backups_folder.iterdir()} == kept
+
+
+def test_another_environment_is_left_alone(embedded: Installation) -> None:
+    taken = taking(embedded).create()
+    embedded.environ.update(ENVIRONMENT="staging", BACKUP_KEEP="1", BACKUP_KEEP_FOR="1s")
+    backups = taking(embedded)
+    assert backups.last_proven() is None
+    assert backups.prune(now=taken.taken_at + timedelta(days=999)) == []
+    assert [one.id for one in backups.known()] == [taken.id]
+
+
+def test_superfluous_by_count_and_age(embedded: Installation) -> None:
+    one = taking(embedded).create()
+    day = timedelta(days=1)
+    bad = replace(one, proofs=())
+    line = [replace(bad if n < 3 else one, id=str(n), taken_at=one.taken_at - n * day) for n in range(6)]
+
+    def gone(keep: int, days: int) -> list[str]:
+        return [m.id for m in superfluous(line, keep, days * day, one.taken_at)]
+
+    assert gone(10, 100) == []
+    assert gone(4, 100) == ["4", "5"]
+    assert gone(2, 100) == ["2", "4", "5"]  # 3 is the last that was proven
+    assert gone(10, 1) == ["2", "4", "5"]
+    assert gone(1, 0) == ["1", "2", "4", "5"]
+    after = superfluous(line, 4, day, one.taken_at + 99 * day)
+    assert [m.id for m in after] == ["1", "2", "4", "5"]  # the newest stays, and the last that was proven
+    after = superfluous(line, 1, day, one.taken_at, lacking={"3"})
+    assert [m.id for m in after] == ["1", "2", "3", "5"]
