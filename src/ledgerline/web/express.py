@@ -8,9 +8,9 @@ the long way, from its beginning, and is told there what is wrong with it.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ledgerline.errors import LedgerlineError
@@ -19,11 +19,17 @@ from ledgerline.web.api.problems import on_error
 Short = Callable[[Request, bytes], Awaitable[Response | None]]
 """Answers a request with this body, or None: not by the short way."""
 
+Ways = dict[tuple[str, str], tuple[BaseRoute, Short]]
+"""By method and path: a route, and what answers in its place."""
+
+
+def ways(router: APIRouter, method: str, by_path: Mapping[str, Short]) -> Ways:
+    routes = {getattr(route, "path", ""): route for route in router.routes}
+    return {(method, path): (routes[path], short) for path, short in by_path.items()}
+
 
 class Express:
-    """`short`: a route of the long way, and what answers in its place, by method and path."""
-
-    def __init__(self, app: ASGIApp, short: Mapping[tuple[str, str], tuple[Any, Short]]) -> None:
+    def __init__(self, app: ASGIApp, short: Ways) -> None:
         self._app = app
         self._short = short
 

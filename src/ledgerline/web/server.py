@@ -86,7 +86,7 @@ def create_app(ledgerline: App, ready: Callable[[], None] = lambda: None) -> Fas
     for router in ROUTERS:
         app.include_router(router)
     service = settings.service
-    app.add_middleware(Express, short=queries.short_ways())
+    app.add_middleware(Express, short={**health.short_ways(), **queries.short_ways()})
     app.add_middleware(Clock, seconds=service.request_ms / 1000)
     app.add_middleware(Gate, hosts=hosts(settings), origins=service.origins, body_bytes=service.body_bytes)
     app.add_middleware(Recorder, metrics=app.state.metrics)

@@ -17,8 +17,9 @@ from ledgerline.operations.probe import Look, Probe, State, Status
 from ledgerline.url import DatabaseUrl
 from ledgerline.web.api.access import is_open_here, require, token_of
 from ledgerline.web.api.problems import PROTECTED, RETRY_AFTER, documented, example
-from ledgerline.web.api.services import LastProven, Watched
+from ledgerline.web.api.services import LastProven, Watched, last_proven, probes
 from ledgerline.web.api.shapes import Document, Moment
+from ledgerline.web.express import Ways, ways
 
 router = APIRouter(tags=["health"])
 
@@ -197,6 +198,19 @@ async def fresh_health(request: Request, watched: Watched) -> CheckedDatabases:
     looks = await asyncio.gather(*(asyncio.wrap_future(probe.look()) for probe in watched.both()))
     main, invoice = (_checked(probe, look, app) for probe, look in zip(watched.both(), looks, strict=True))
     return CheckedDatabases(timestamp=utc_now(), main=main, invoice=invoice)
+
+
+async def _health_shortly(request: Request, _body: bytes) -> Response:
+    return await health(request, await probes(request))
+
+
+async def _databases_shortly(request: Request, _body: bytes) -> Response:
+    return await health_of_databases(request, await probes(request), await last_proven(request))
+
+
+def short_ways() -> Ways:
+    """What is asked for all the time. See `web.express`."""
+    return ways(router, "GET", {"/health": _health_shortly, "/health/database": _databases_shortly})
 
 
 def _status(state: State | None) -> Status:

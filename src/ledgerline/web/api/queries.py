@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
-from starlette.routing import BaseRoute
 
 from ledgerline.app import App
 from ledgerline.databases import queries as log
@@ -22,7 +21,7 @@ from ledgerline.web.api.problems import ASKS_DATABASE, PROTECTED, documented, ex
 from ledgerline.web.api.query_threads import QueryThreads
 from ledgerline.web.api.services import Ledgerline, ledgerline_app
 from ledgerline.web.api.shapes import Document, Moment
-from ledgerline.web.express import Short
+from ledgerline.web.express import Ways, ways
 
 router = APIRouter(prefix="/database", tags=["queries"])
 
@@ -216,10 +215,9 @@ async def _shortly(request: Request, body: bytes, database: Database) -> Respons
 _DATABASES: Final[tuple[Database, ...]] = ("main", "invoice")
 
 
-def short_ways() -> dict[tuple[str, str], tuple[BaseRoute, Short]]:
-    routes = {getattr(route, "path", ""): route for route in router.routes}
-    ways = {f"/database/query/{name}": partial(_shortly, database=name) for name in _DATABASES}
-    return {("POST", path): (routes[path], way) for path, way in ways.items()}
+def short_ways() -> Ways:
+    shortly = {f"/database/query/{name}": partial(_shortly, database=name) for name in _DATABASES}
+    return ways(router, "POST", shortly)
 
 
 @router.get(
