@@ -115,11 +115,10 @@ class _Writing:
 
     def fill(self, server: Server, merged: Callable[[sa.Connection], None]) -> Written:
         self.add_owners(self._staging.records)
-        new, _ = self.count_staged()
         plain = self.insert_plain_contacts()
         self.insert_plain_points()
         with server.unindexed(self._connection, _OF_RECORDS):  # indexed while the others are merged
-            self.insert_records()
+            new = self.insert_records()  # nothing was known
         self.insert_suggestions()
         rejected = self.copy(self._staging.rejects, rejects)
         merged(self._connection)
@@ -385,10 +384,10 @@ class _Writing:
             .values(contact_id=moved.c.contact_id, run_id=self._run_id)
         )
 
-    def insert_records(self) -> None:
-        """The new records."""
+    def insert_records(self) -> int:
+        """The new records; how many."""
         new = self._linked_records().where(self._staging.records.c.contact_id >= self._first)
-        self._do(source_records.insert().from_select([c.name for c in source_records.columns], new))
+        return self._do(source_records.insert().from_select([c.name for c in source_records.columns], new))
 
     def _linked_records(self) -> sa.Select[Any]:
         """All staged records in the columns of `source_records`, with the contacts they were linked to."""
