@@ -10,7 +10,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledgerline.contacts.clean import clean, clean_row
+from ledgerline.contacts.clean import clean_columns, clean_row
 from ledgerline.contacts.companies import match_company, match_company_column
 from ledgerline.contacts.model import CLEAN, RAW
 from ledgerline.contacts.names import clean_name, clean_name_column, match_name, match_name_column
@@ -109,7 +109,7 @@ def again(clean_values: dict[str, Any]) -> dict[str, Any]:
 @settings(max_examples=50, deadline=None)
 @given(st.lists(rows, min_size=5, max_size=20))
 def test_frame_is_its_rows(raw: list[dict[str, Any]]) -> None:
-    frame = clean(pl.DataFrame(raw, schema=RAW), "IN")
+    frame = clean_columns(pl.DataFrame(raw, schema=RAW), "IN")
     assert frame.schema == CLEAN
     expected = [{column: clean_row(row, "IN")[column] for column in CLEAN} for row in raw]
     assert frame.to_dicts() == expected

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from ledgerline.contacts.clean import (
-    clean,
+    clean_columns,
     clean_owner,
     clean_row,
     quality_score,
@@ -40,7 +40,7 @@ def cleaned(**changes: str | None) -> dict[str, Any]:
     """One row, cleaned both ways."""
     raw = GOOD | changes
     row = clean_row(raw, "IN")
-    assert clean(pl.DataFrame([raw], schema=RAW), "IN").to_dicts() == [row]
+    assert clean_columns(pl.DataFrame([raw], schema=RAW), "IN").to_dicts() == [row]
     return row
 
 
@@ -60,7 +60,7 @@ def test_a_good_row_stays_as_it_is() -> None:
 
 
 def test_an_empty_frame_keeps_its_schema() -> None:
-    assert clean(pl.DataFrame(schema=RAW), "IN").schema == CLEAN
+    assert clean_columns(pl.DataFrame(schema=RAW), "IN").schema == CLEAN
 
 
 def test_raw_values_are_kept_only_where_they_differ() -> None:

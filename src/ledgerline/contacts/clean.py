@@ -40,6 +40,7 @@ from ledgerline.contacts.texts import (
     storable_column,
 )
 
+_FEW_ROWS: Final = 500  # to set out for expressions takes as long as so many rows one by one
 RULES_VERSION: Final[int] = 2
 """Raise it when any rule of cleaning changes: what was cleaned by other rules is then cleaned again."""
 
@@ -111,6 +112,13 @@ def clean_row(raw: Mapping[str, Any], region: str) -> dict[str, Any]:
 
 def clean(frame: pl.DataFrame, region: str) -> pl.DataFrame:
     """`clean_row` of each row: a `RAW` frame as a `CLEAN` one, in the same order."""
+    if frame.height > _FEW_ROWS:
+        return clean_columns(frame, region)
+    return pl.DataFrame([clean_row(row, region) for row in frame.iter_rows(named=True)], CLEAN)
+
+
+def clean_columns(frame: pl.DataFrame, region: str) -> pl.DataFrame:
+    """The same by expressions over whole columns, a dozen times as fast where there are many rows."""
     fields = [
         clean_name_column(frame["name"]),
         clean_phone_column(frame["phone"], region),
