@@ -165,22 +165,31 @@ class Duties:
         self._desk_beside.update_without_main(self._observer_beside.without_main(self._states()), now)
 
     def _do(self, now: datetime) -> None:
-        states = self._states()
-        if states.get("main") is None or not self._is_main_there():
+        if self._states().get("main") is None or not self._is_main_there():
             return
         self._hear(now)
-        self._desk.bring_home(now)
         duty = self._contender.hold(now)
         if duty is None:
             self._token = None
+            self._desk.bring_home(now)
             return
         if self._token != duty.token:
             schedules.leave(self._begin, duty, self._holder, now)
             self._token = duty.token
         for schedule in configured(self._app.settings):
             self._see_to(schedule, duty, now)
-        seen = self._observer.everything(states, self._app.main, self._backups_seen(), now)
-        self._desk.update(duty, seen, now)
+        self._tell(duty, now)
+
+    def _tell(self, duty: Duty, now: datetime) -> None:
+        """Tell of what is wrong now, and is not told yet.
+
+        Whoever comes here may have waited for the database for long, while the other way told what it saw:
+        that is known first, and while the database is still taken to be down, it is left to that way.
+        """
+        self._desk.bring_home(now)
+        seen = self._observer.everything(self._states(), self._app.main, self._backups_seen(), now)
+        if not self._is_main_down():
+            self._desk.update(duty, seen, now)
 
     def _is_main_there(self) -> bool:
         """An embedded one that was taken away would be made anew by whoever opens it."""
