@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.postgres import PostgresServer
+from tests.servers import drop_from_sqlserver
 
 # Tests run side by side already, on few rows: more threads would only wait for each other.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
@@ -19,3 +20,10 @@ def postgres() -> Iterator[PostgresServer]:
     settings = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "autovacuum": "off"}
     with PostgresServer(**settings) as server:
         yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _sqlserver_as_it_was() -> Iterator[None]:
+    """That server outlives the tests: what they made there is taken away again."""
+    yield
+    drop_from_sqlserver()

@@ -11,7 +11,6 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -32,11 +31,10 @@ from ledgerline.settings import load_settings
 from ledgerline.sources.invoice import InvoiceSource
 from ledgerline.url import DatabaseUrl, Engine, parse_any
 from tests.postgres import PostgresServer
+from tests.servers import create_on_sqlserver, drop_from_sqlserver
 
 Row: TypeAlias = Mapping[str, Any]
 
-SQLSERVER_URL = os.environ.get("LEDGERLINE_TEST_SQLSERVER_URL", "")
-ENGINES = ("sqlite", "postgresql", *(["sqlserver"] if SQLSERVER_URL else []))
 
 COLUMNS = (
     "contactid",
@@ -85,6 +83,12 @@ class Installation:
         urls = dict(_new_databases(engine, folder, postgres))
         self.environ = {**urls, **settings}
         self._folder = folder
+
+    def drop(self) -> None:
+        """Take it away where it would outlive the tests. A test's own house is, when the test ends."""
+        if self.engine == "sqlserver":
+            for variable in ("DATABASE_URL", "INVOICE_DATABASE_URL"):
+                drop_from_sqlserver(parse_any(self.environ[variable]).database)
 
     @property
     def settings(self) -> Any:
@@ -207,7 +211,7 @@ class Installation:
             source = InvoiceSource(app.invoice, app.settings.invoice_table)
             options = ingestion.Options(
                 app.settings.default_country_code,
-                partition_rows or ingestion.PARTITION_ROWS,
+                partition_rows,
                 wanted=wanted or Wanted(),
                 resume=resume,
             )
@@ -340,19 +344,7 @@ def _new_databases(engine: str, folder: Path, postgres: PostgresServer | None) -
             assert postgres is not None
             yield variable, postgres.create_database(f"house_{number}_{name}")
         else:
-            yield variable, _new_sqlserver_database(f"house_{os.getpid()}_{number}_{name}")
-
-
-def _new_sqlserver_database(name: str) -> str:
-
-    server = Database(parse_any(SQLSERVER_URL))
-    try:
-        with server.connect() as connection:
-            connection.exec_driver_sql(f"DROP DATABASE IF EXISTS [{name}]")
-            connection.exec_driver_sql(f"CREATE DATABASE [{name}]")
-    finally:
-        server.close()
-    return replace(parse_any(SQLSERVER_URL), database=name).render(mask=False)
+            yield variable, create_on_sqlserver(f"house_{os.getpid()}_{number}_{name}").render(mask=False)
 
 
 # -- the account, worked out again ---------------------------------------------------------------------

@@ -8,17 +8,19 @@ Both are connection strings as in `INVOICE_DATABASE_URL`; the database that they
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from ledgerline.databases.database import Database
+from ledgerline.errors import DatabaseError
 from ledgerline.url import DatabaseUrl, Engine, parse_any
 from tests.postgres import PostgresServer
 
@@ -70,3 +72,35 @@ def _drop(database: Database, quoted: str) -> None:
                 time.sleep(0.1)
             else:
                 return
+
+
+_made: list[str] = []
+
+
+def create_on_sqlserver(name: str) -> DatabaseUrl:
+    """A new database there. Whoever does not drop it leaves that to the end of the session."""
+    with closing(Database(parse_any(SQLSERVER_URL))) as server, server.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE [{name}]")
+    _made.append(name)
+    return replace(parse_any(SQLSERVER_URL), database=name)
+
+
+def drop_from_sqlserver(*names: str) -> None:
+    """Drop what `create_on_sqlserver` made: these, or what is left of it.
+
+    What somebody is still connected to stays: that a test left a connection open is not what it is about.
+    """
+    if not _made:
+        return
+    gc.collect()  # closes the pools that nobody has any more
+    with closing(Database(parse_any(SQLSERVER_URL))) as server:
+        for name in names or tuple(_made):
+            with suppress(DatabaseError), server.connect() as connection:
+                _throw_out(connection, f"[{name}]")
+                connection.exec_driver_sql(f"DROP DATABASE [{name}]")
+                _made.remove(name)
+
+
+def _throw_out(connection: sa.Connection, quoted: str) -> None:
+    with suppress(sa.exc.DBAPIError):  # of the servers that speak T-SQL not every one can
+        connection.exec_driver_sql(f"ALTER DATABASE {quoted} SET SINGLE_USER WITH ROLLBACK IMMEDIATE")

@@ -121,7 +121,7 @@ class App:
         reconcile: bool = False,
         accept_withdrawals: bool = False,
         resume: bool = False,
-        partition_rows: int = ingestion.PARTITION_ROWS,
+        partition_rows: int | None = None,
     ) -> Run:
         """Run the ingestion: what changed since the last run where that can be known, else everything.
 
@@ -142,7 +142,7 @@ class App:
         cancel: ingestion.Cancel,
         *,
         samples: int | None = None,
-        partition_rows: int = ingestion.PARTITION_ROWS,
+        partition_rows: int | None = None,
         **wanted: bool,
     ) -> tuple[Run, dict[str, Section]]:
         """Do what `ingest` with the same wishes would do, but for the writing. See `ingest.run.plan`."""
@@ -151,7 +151,7 @@ class App:
 
     @contextmanager
     def _ingestion(
-        self, partition_rows: int, *, resume: bool = False, **wanted: bool
+        self, partition_rows: int | None, *, resume: bool = False, **wanted: bool
     ) -> Iterator[tuple[InvoiceSource, ingestion.Options]]:
         self.prepare()
         source = InvoiceSource(self.invoice, self.settings.invoice_table)

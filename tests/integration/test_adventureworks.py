@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.house import ENGINES, Installation, contact
+from tests.house import Installation, contact
 from tests.postgres import PostgresServer
+from tests.servers import MAIN_ENGINES
 
 from ledgerline.databases.runs import Run
 
@@ -63,7 +64,7 @@ def loaded(engine: str, folder: Path, postgres: PostgresServer) -> tuple[Install
     return house, house.ingest(partition_rows=200)
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="module", params=MAIN_ENGINES)
 def first_load(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer
 ) -> tuple[Installation, Run]:

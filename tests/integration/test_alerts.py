@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.house import ENGINES, Installation
+from tests.house import Installation
+from tests.servers import MAIN_ENGINES
 
 from ledgerline.app import SYSTEM, App
 from ledgerline.databases import schedules
@@ -75,7 +76,7 @@ class Process:
         return duty is not None
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="module", params=MAIN_ENGINES)
 def migrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Installation:
     postgres = request.getfixturevalue("postgres") if request.param == "postgresql" else None
     house = Installation(request.param, tmp_path_factory.mktemp("alerts"), postgres)

@@ -30,8 +30,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from tests.forking import PROCESSES
-from tests.house import SQLSERVER_URL, Installation, contact
+from tests.house import Installation, contact
 from tests.postgres import PostgresServer, free_port
+from tests.servers import SQLSERVER_URL
 
 from ledgerline.documents import diagnosis_document
 from ledgerline.errors import DriverMissing

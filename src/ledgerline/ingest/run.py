@@ -43,7 +43,8 @@ from ledgerline.sources import Key, Partition, Source
 
 __all__ = ["PARTITION_ROWS", "SAMPLES_KEPT", "Cancel", "Options", "Watcher", "account", "ingest", "plan"]
 
-PARTITION_ROWS = 40_000
+PARTITION_ROWS = 40_000  # to clean all of them takes memory
+_RESCANNED_ROWS = 100_000  # most of them are as they were
 SAMPLES_KEPT = 20
 _THREADS = 2
 
@@ -53,7 +54,7 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Options:
     region: str
-    partition_rows: int = PARTITION_ROWS
+    partition_rows: int | None = None  # as suits the run
     executor: Executor = field(default_factory=LocalExecutor)
     wanted: Wanted = field(default_factory=Wanted)
     resume: bool = False  # read a source that an undo paused
@@ -160,7 +161,8 @@ def _planned(
 ) -> list[tuple[Partition, bool]]:
     """All partitions of the run, each with whether it is done; planned now unless a dead run did."""
     if not (rows := runs.partitions(main, job.run_id)):
-        planned = again(main, cancel, lambda: list(source.partitions(options.partition_rows, job.since)))
+        size = options.partition_rows or _partition_rows(job, main)
+        planned = again(main, cancel, lambda: list(source.partitions(size, job.since)))
         with main.begin() as connection:
             job.lease.check(connection)
             if len(planned) > 1 and job.stages_late:
@@ -169,6 +171,12 @@ def _planned(
         return [(partition, False) for partition in planned]
     since = job.since
     return [(_partition(row, source.integer_keys, since), row.fetched is not None) for row in rows]
+
+
+def _partition_rows(job: Job, main: Database) -> int:
+    state = runs.source_state(main, job.system)
+    is_rescan = job.since is None and state is not None and state.rules == job.rules
+    return _RESCANNED_ROWS if is_rescan else PARTITION_ROWS
 
 
 def _partition_row(partition: Partition) -> dict[str, Any]:

@@ -59,11 +59,15 @@ class Tracked:
         self, server: Server, mark: Mark, overlap: timedelta, table: sa.FromClause
     ) -> sa.ColumnElement[bool]:
         """That a row of `table`, this one or an alias of it, changed since; what is NULL may have."""
+        return sa.or_(*self.changes(server, mark, overlap, table))
+
+    def changes(
+        self, server: Server, mark: Mark, overlap: timedelta, table: sa.FromClause
+    ) -> list[sa.ColumnElement[bool]]:
+        """The same as conditions of which a row meets one or none."""
         column = table.c[self.column.name]
-        changed = server.changed_since(column, self._bound(mark, overlap))
-        if self.column.name in self.described.nullable:
-            changed |= column.is_(None)
-        return changed
+        later = server.changed_since(column, self._bound(mark, overlap))
+        return [later, column.is_(None)] if self.column.name in self.described.nullable else [later]
 
     def _bound(self, mark: Mark, overlap: timedelta) -> datetime | str:
         assert mark.base is not None

@@ -244,21 +244,27 @@ class InvoiceSource:
         return hashlib.sha256(names.encode()).hexdigest()[:32]
 
     def _changed(self, since: str) -> sa.ColumnElement[bool]:
-        """That a row changed, or its company did; of rows that share a key, that any of them did."""
+        return sa.or_(*self._changes(since))
+
+    def _changes(self, since: str) -> list[sa.ColumnElement[bool]]:
+        """That a row changed, or its company did; of rows that share a key, that any of them did.
+
+        Conditions of which a row meets one or none: an index alone can count each.
+        """
         watermark = Watermark.parse(since)
         assert watermark is not None and self._tracked is not None
         is_renamed = self._is_renamed(since, watermark)
         table = self._table if watermark.unique and not is_renamed else self._table.alias("changed")
         mark = watermark.marks[_CONTACTS]
-        own = self._tracked.changed(self._database.server, mark, self._layout.overlap, table)
+        own = self._tracked.changes(self._database.server, mark, self._layout.overlap, table)
         if table is self._table:
             return own
         keys = sa.select(table.c[self._id.name])
         if not is_renamed:
-            return self._id.in_(keys.where(own))
+            return [self._id.in_(keys.where(sa.or_(*own)))]
         customer_id = table.c[self._column("customer_id").name]
         of_renamed = self._of_customers(customer_id, self._renamed_customers(watermark))
-        return self._id.in_(sa.union(keys.where(own), keys.where(of_renamed)))
+        return [self._id.in_(sa.union(keys.where(sa.or_(*own)), keys.where(of_renamed)))]
 
     def _is_renamed(self, since: str, watermark: Watermark) -> bool:
         """Whether any customer changed; asked once."""
@@ -302,8 +308,9 @@ class InvoiceSource:
     def partitions(self, rows: int, since: str | None = None) -> Iterator[Partition]:
         """See `Source.partitions`. Of few changed rows there is one range, without any question of order."""
         number, offset = 0, 0
-        changed = [] if since is None else [self._changed(since)]
-        left = self._count(self._id.is_not(None), *changed) if changed else None
+        changes = [] if since is None else self._changes(since)
+        changed = [sa.or_(*changes)] if changes else []
+        left = sum(self._count(self._id.is_not(None), change) for change in changes) if changes else None
         lower: Key | None = None
         while (left is None or left > rows) and (upper := self._key_after(lower, rows, changed)) not in (
             None,
