@@ -158,7 +158,7 @@ def test_health_answers_while_the_server_hangs(service: Service, server: Postgre
         assert service.get("/health").json()["status"] == "error"
         assert service.get("/health/database").headers["retry-after"]
         code = service.get("/health/database").json()["mainDatabase"]["code"]
-        assert code in ("probe_timeout", "cannot_connect")
+        assert code in ("probe_timeout", "cannot_connect", "timeout")
         fresh = service.get("/database/health").json()
         assert (fresh["main"]["status"], fresh["main"]["latencyMs"]) == ("down", None)
         assert 'ledgerline_database_status{database="main",status="down"} 1.0' in service.get("/metrics").text
@@ -166,6 +166,11 @@ def test_health_answers_while_the_server_hangs(service: Service, server: Postgre
     for thread in waiting:
         thread.join()
     assert service.ask("SELECT 1 AS x").json()["rows"] == [[1]]
+
+
+def _why_down(service: Service) -> tuple[str, ...]:
+    document = service.get("/health/database").json()
+    return tuple(document[name].get("code") for name in ("mainDatabase", "invoiceDatabase"))
 
 
 def _asked(service: Service) -> None:
@@ -177,6 +182,7 @@ def _asked(service: Service) -> None:
 def test_a_server_that_restarts_is_found_again(service: Service, server: PostgresServer) -> None:
     server.stop("immediate")
     eventually(lambda: status(service) == (503, "down", "down"))
+    eventually(lambda: _why_down(service) == ("port_refused", "port_refused"))  # as the doctor says
     problem(service.ask("SELECT 1 AS x"), 503, "cannot_connect")
     server.start()
     eventually(lambda: status(service) == (200, "up", "up"))

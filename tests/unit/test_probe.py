@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,13 @@ def test_since_is_when_the_status_changed() -> None:
     states = looked("uuuddd")
     assert states[4].since == BEGIN
     assert states[5].since == BEGIN + timedelta(seconds=5)
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 class Standing:
@@ -129,3 +137,24 @@ def test_a_file_is_read_and_its_absence_seen(tmp_path: Path) -> None:
     assert probe.look().result().error is None
     file.write_bytes(b"no database " * 500)
     assert probe.look().result().error is not None
+
+
+def test_why_a_database_is_down_is_what_the_doctor_says(tmp_path: Path) -> None:
+    asked = threading.Event()
+
+    def doctor() -> str:
+        asked.wait()
+        return "port_refused"
+
+    url = parse_url(f"sqlite:///{(tmp_path / 'none.db').as_posix()}")
+    probe = Probe("main", url, ProbeSettings(20, 5_000, 1_000, 1, 1), diagnosed=doctor)
+    probe.start()
+    try:
+        probe.wait_for_first()
+        assert probe.code == "database_missing"  # nobody waits for the doctor
+        asked.set()
+        eventually(lambda: probe.code == "port_refused")
+        (tmp_path / "none.db").write_bytes(b"")
+        eventually(lambda: probe.code is None)
+    finally:
+        probe.stop()

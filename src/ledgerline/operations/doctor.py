@@ -53,6 +53,12 @@ def diagnose(settings: Settings, names: Sequence[str] = ("main", "invoice")) -> 
     return {name: each.diagnosis() for name, each in examinations.items()}
 
 
+def why_not_connected(settings: Settings, name: str) -> str | None:
+    """The code of what keeps this database from being reached; None where it is reached."""
+    diagnosis = diagnose(settings, [name])[name]
+    return None if diagnosis.connected or diagnosis.code is None else diagnosis.code.value
+
+
 class _Examination:
     """Of one database: the layers from the lowest, until one fails."""
 

@@ -109,10 +109,14 @@ class Probe:
         url: DatabaseUrl,
         settings: ProbeSettings,
         opened: Callable[[DatabaseUrl, Limits], QuerySession] = open_session,
+        diagnosed: Callable[[], str | None] = lambda: None,
     ) -> None:
+        """`diagnosed`: the code of what the doctor finds wrong, asked each time that it goes down."""
         self.name = name
         self.settings = settings
         self._opened = opened
+        self._diagnosed = diagnosed
+        self._diagnosis: tuple[datetime, str] | None = None  # when it went down, and why
         seconds = max(_LEAST_CONNECT_SECONDS, math.ceil(settings.timeout_ms / 1000))
         self._url = replace(url, connect_timeout=min(url.connect_timeout or seconds, seconds))
         self._limits = Limits(connections=1, acquire_ms=settings.timeout_ms, statement_ms=settings.timeout_ms)
@@ -129,6 +133,16 @@ class Probe:
     def state(self) -> State | None:
         """The last answer, at once; None before the first look."""
         return self._state
+
+    @property
+    def code(self) -> str | None:
+        """Why it is down: what the doctor says, until then what the last look met. None while it is not."""
+        state, diagnosis = self._state, self._diagnosis
+        if state is None or state.status is not Status.DOWN:
+            return None
+        if diagnosis is not None and diagnosis[0] == state.since:
+            return diagnosis[1]
+        return state.last.error.code if state.last.error else None
 
     def start(self) -> None:
         self._thread.start()
@@ -158,6 +172,15 @@ class Probe:
             level = logging.INFO if self._state.status is Status.UP else logging.WARNING
             code = f" ({look.error.code})" if look.error else ""
             _log.log(level, "The %s database is %s%s.", self.name, self._state.status.value, code)
+            if self._state.status is Status.DOWN:
+                threading.Thread(
+                    target=self._ask_why, args=(self._state.since,), name=f"why-{self.name}", daemon=True
+                ).start()
+
+    def _ask_why(self, since: datetime) -> None:
+        """In a thread of its own: the doctor takes seconds, and looks go on meanwhile."""
+        if code := self._diagnosed():
+            self._diagnosis = since, code
 
     # -- one look ----------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from fastapi.openapi.utils import get_openapi
 from ledgerline import __version__
 from ledgerline.app import App
 from ledgerline.errors import LedgerlineError
+from ledgerline.operations.doctor import why_not_connected
 from ledgerline.operations.probe import Probe
 from ledgerline.settings import Settings
 from ledgerline.web import logs
@@ -62,10 +63,7 @@ def create_app(ledgerline: App, ready: Callable[[], None] = lambda: None) -> Fas
     ready  called when both databases were looked at, just before the first request is taken
     """
     settings = ledgerline.settings
-    probes = Probes(
-        Probe("main", settings.main.url, settings.service.probe),
-        Probe("invoice", settings.invoice.url, settings.service.probe),
-    )
+    probes = Probes(_probe("main", settings), _probe("invoice", settings))
     app = FastAPI(
         title="Ledgerline",
         version=__version__,
@@ -92,6 +90,11 @@ def create_app(ledgerline: App, ready: Callable[[], None] = lambda: None) -> Fas
     app.add_middleware(Recorder, metrics=app.state.metrics)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+def _probe(name: str, settings: Settings) -> Probe:
+    of = settings.main if name == "main" else settings.invoice
+    return Probe(name, of.url, settings.service.probe, diagnosed=lambda: why_not_connected(settings, name))
 
 
 @asynccontextmanager

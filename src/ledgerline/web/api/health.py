@@ -52,7 +52,8 @@ class Config(Document):
 class DatabaseHealth(Document):
     status: Status
     details: str
-    code: str | None = Field(default=None, description="Why it is down.")
+    latency_ms: float | None = Field(default=None, description="Of the last answer, when it is slow.")
+    code: str | None = Field(default=None, description="Why it is down, as the doctor says.")
     since: Moment | None = Field(default=None, description="Since when it is not up.")
     config: Config | None = Field(default=None, description="With a key, or on one's own machine.")
     last_proven_restore: Moment | None = Field(
@@ -107,7 +108,7 @@ _DOWN = {
     "invoiceDatabase": {
         "status": "down",
         "details": "Invoice database is not responding",
-        "code": "cannot_connect",
+        "code": "port_refused",
         "since": _NOW,
     },
 }
@@ -232,17 +233,22 @@ def _health(probe: Probe, app: App, *, shows: bool) -> DatabaseHealth:
     return DatabaseHealth(
         status=status,
         details=_details(probe, status),
-        code=state.last.error.code if state and not is_up and state.last.error else None,
+        latency_ms=_rounded(state.last.latency_ms) if state and status is Status.DEGRADED else None,
+        code=probe.code,
         since=state.since if state and not is_up else None,
         config=Config.of(_url(probe, app)) if shows else None,
     )
+
+
+def _rounded(latency_ms: float | None) -> float | None:
+    return None if latency_ms is None else round(latency_ms, 1)
 
 
 def _checked(probe: Probe, look: Look, app: App) -> Checked:
     status = look.status(probe.settings.slow_ms)
     return Checked(
         status=status,
-        latency_ms=None if look.latency_ms is None else round(look.latency_ms, 1),
+        latency_ms=_rounded(look.latency_ms),
         details=look.error.public_detail if look.error else _details(probe, status),
         since=probe.state.since if probe.state else look.at,
         code=look.error.code if look.error else None,
