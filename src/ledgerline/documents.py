@@ -105,6 +105,7 @@ def change_document(change: Mapping[str, Any]) -> dict[str, Any]:
 def undo_document(undone: Undone) -> dict[str, Any]:
     return {
         **run_document(undone.run),
+        "dryRun": undone.dry_run,
         "contacts": undone.contacts,
         "records": undone.records,
         "kept": [kept_document(asdict(one)) for one in undone.kept],

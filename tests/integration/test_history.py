@@ -113,6 +113,7 @@ def test_edit_unmerge_and_undo_by_hand(told: Installation, monkeypatch: pytest.M
     assert told.dump() == before
     undone = document(told, monkeypatch, "undo", "3")
     assert (undone["kept"], undone["records"]) == (plan["kept"], plan["records"])
+    assert (plan["dryRun"], undone["dryRun"]) == (True, False)
     assert document(told, monkeypatch, "kept", str(undone["runId"])) == undone["kept"] != []
     assert "Kept" in ledgerline(told, monkeypatch, "kept", str(undone["runId"]))
     assert "kept nothing" in ledgerline(told, monkeypatch, "kept", "1")

@@ -7,7 +7,7 @@ can be undone. See `databases.undoing` for how a run's doing is known.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -69,6 +69,7 @@ class Undone:
     records: dict[str, int]
     kept: Sequence[Kept]
     paused: bool  # whether the source is paused now
+    dry_run: bool = False  # nothing was changed, and the run does not exist
 
 
 def undo(main: Database, run_id: int, *, strict: bool = False, dry_run: bool = False) -> Undone:
@@ -94,7 +95,7 @@ def undo(main: Database, run_id: int, *, strict: bool = False, dry_run: bool = F
                 )
             if dry_run:
                 connection.rollback()
-    return undone
+    return replace(undone, dry_run=dry_run)
 
 
 def supersede(connection: sa.Connection, lease: Lease, by: str) -> None:

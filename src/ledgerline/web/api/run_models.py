@@ -71,6 +71,7 @@ UNDO: JsonDict = {
     "finishedAt": "2026-11-22T10:20:00.000Z",
     "progress": None,
     "undoesRun": 7,
+    "dryRun": False,
     "kept": [
         {
             "contactId": 41,
@@ -194,8 +195,12 @@ class RunDocument(Document):
 
 
 class UndoDocument(RunDocument):
-    """`contacts` and `records`: how many of each fate, told to who asked for the undo."""
+    """`contacts` and `records`: how many of each fate, told to who asked for the undo.
 
+    `dryRun`: this is what would happen, nothing was changed, and no run has this `runId`.
+    """
+
+    dry_run: bool | None = None
     contacts: dict[str, int] | None = None
     records: dict[str, int] | None = None
     kept: list[dict[str, Any]]
