@@ -162,6 +162,9 @@ def test_health_answers_while_the_server_hangs(service: Service, server: Postgre
         fresh = service.get("/database/health").json()
         assert (fresh["main"]["status"], fresh["main"]["latencyMs"]) == ("down", None)
         assert 'ledgerline_database_status{database="main",status="down"} 1.0' in service.get("/metrics").text
+        tested = service.post("/database/test-connections").json()
+        assert [tested[name]["connected"] for name in ("main", "invoice")] == [False, False]
+        assert all(thread.is_alive() for thread in waiting)
     eventually(lambda: status(service) == (200, "up", "up"))
     for thread in waiting:
         thread.join()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -48,6 +49,14 @@ def test_a_backup_that_fails_leaves_no_files(embedded: Installation, tmp_path: P
     with pytest.raises(BackupError, match="No space left"):
         taking(embedded).create()
     assert list(backups_folder.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows gives a new file the rights of its folder")
+def test_only_the_owner_can_read_a_backup(embedded: Installation, tmp_path: Path) -> None:
+    taking(embedded).create()
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "backups").iterdir()}
+    assert len(modes) > 1
+    assert set(modes.values()) == {0o600}
 
 
 def test_what_is_not_ours_is_left_alone(embedded: Installation, tmp_path: Path) -> None:

@@ -60,6 +60,11 @@ class Keys:
             people.append(part.people)
         return Keys(pl.concat(values), pl.concat(people))
 
+    def first(self) -> int:
+        """The smallest record, 0 where there is none."""
+        smallest = self.people["record"].min()
+        return smallest if isinstance(smallest, int) else 0
+
     def renumbered(self, by: int) -> Keys:
         """The same with all record numbers raised by `by`."""
         if by == 0:

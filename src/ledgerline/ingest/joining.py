@@ -50,7 +50,9 @@ def join_records(job: Job, main: Database, keys: list[Keys]) -> Joined:
             prepared.result()
         known = _known_records(job, main, tables)
         first_new = job.first_contact_id - known.height  # the contact id of a new record less its number
-        new = Keys.concat(keys).renumbered(known.height)
+        in_order = sorted(keys, key=Keys.first)  # to sort them as a whole would take their memory twice
+        new = Keys.concat(in_order).renumbered(known.height)
+        del in_order
         blocks = block(Keys.concat([match_keys(known), new]), known["record"], _sample(job, main, known, new))
         keys.clear()
         del new

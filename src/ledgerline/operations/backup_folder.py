@@ -79,7 +79,7 @@ class Folder:
         """At once or not at all, also where an older one is replaced."""
         name = manifest.id + _SUFFIX
         with self._explained("written"):
-            with self._storage.open(self._path(f"{name}.part"), "wb") as target:
+            with self._created(f"{name}.part") as target:
                 target.write(backup_manifest.write(manifest))
                 self._settle(target)
             self._storage.mv(self._path(f"{name}.part"), self._path(name))
@@ -89,7 +89,7 @@ class Folder:
         digest, size = hashlib.sha256(), 0
         with self._explained("written"):
             self._storage.makedirs(self._root, exist_ok=True)
-            with file.open("rb") as source, self._storage.open(self._path(name), "wb") as target:
+            with file.open("rb") as source, self._created(name) as target:
                 while chunk := source.read(_CHUNK):
                     digest.update(chunk)
                     size += len(chunk)
@@ -119,6 +119,14 @@ class Folder:
                     yield chunk
         except FileNotFoundError:
             raise BackupDamaged(f"{name} is missing from the backup.") from None
+
+    def _created(self, name: str) -> IO[bytes]:
+        """An empty file. On this machine nobody but its owner can read it: people's data are in it."""
+        path = self._path(name)
+        if isinstance(self._storage, LocalFileSystem):
+            Path(path).touch(mode=0o600)
+        created: IO[bytes] = self._storage.open(path, "wb")
+        return created
 
     def _settle(self, file: IO[bytes]) -> None:
         """On this machine: what is told to be stored outlives a power cut."""

@@ -11,6 +11,7 @@ from ledgerline.operations.draining import Drained, drain
 from ledgerline.operations.keys import Scope
 from ledgerline.settings import DatabaseSettings
 from ledgerline.web.api.access import require
+from ledgerline.web.api.apart import apart
 from ledgerline.web.api.health import Config
 from ledgerline.web.api.problems import ASKS_DATABASE, PROTECTED, documented, example
 from ledgerline.web.api.services import Ledgerline
@@ -123,6 +124,7 @@ def config(app: Ledgerline) -> Configurations:
         **documented(*PROTECTED, *ASKS_DATABASE),
     },
 )
+@apart
 def close_connections(app: Ledgerline) -> ClosedConnections:
     app.queries.close_idle()
     main, invoice = drain((app.main, app.invoice), _DRAIN_SECONDS)

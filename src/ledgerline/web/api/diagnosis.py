@@ -15,6 +15,7 @@ from ledgerline.operations.duty_status import schedule_states
 from ledgerline.operations.keys import Scope
 from ledgerline.operations.status import paused, status
 from ledgerline.web.api.access import require
+from ledgerline.web.api.apart import apart
 from ledgerline.web.api.problems import ASKS_DATABASE, PROTECTED, documented, example
 from ledgerline.web.api.services import LastProven, Ledgerline
 from ledgerline.web.api.shapes import Document
@@ -168,6 +169,7 @@ def database_status(app: Ledgerline, proven: LastProven) -> Any:
     },
     dependencies=[Depends(require(Scope.READ))],
 )
+@apart
 def test_connections(app: Ledgerline) -> Any:
     """Look at both connections layer by layer: what works, what does not, and what to do about it."""
     return {name: diagnosis_document(each) for name, each in diagnose(app.settings).items()}

@@ -7,6 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from ledgerline.operations.keys import Scope
 from ledgerline.web.api.access import require
+from ledgerline.web.api.apart import apart
 from ledgerline.web.api.problems import ASKS_DATABASE, PROTECTED, documented, example
 
 router = APIRouter(tags=["health"])
@@ -24,6 +25,7 @@ _EXAMPLE = '# TYPE ledgerline_info gauge\nledgerline_info{version="0.1.0"} 1.0\n
         **documented(*PROTECTED, *ASKS_DATABASE),
     },
 )
+@apart
 def metrics(request: Request) -> Response:
     body = generate_latest(request.app.state.metrics.registry)
     return Response(body, headers={"Content-Type": CONTENT_TYPE_LATEST})
