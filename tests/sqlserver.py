@@ -11,7 +11,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from ledgerline.databases.database import Database
-from ledgerline.url import DatabaseUrl, Secret
+from ledgerline.url import DatabaseUrl, Engine, Secret
 
 _PASSWORD = "Ab1!reads;only}"
 _serial = itertools.count()
@@ -22,6 +22,10 @@ def is_babelfish(database: Database) -> bool:
     with database.connect() as connection:
         asked = "SELECT CAST(SERVERPROPERTY('BabelfishVersion') AS nvarchar(40))"
         return bool(connection.exec_driver_sql(asked).scalar_one())
+
+
+def takes_backups(database: Database) -> bool:
+    return database.url.engine is not Engine.SQLSERVER or not is_babelfish(database)
 
 
 def shows_plans(database: Database) -> bool:

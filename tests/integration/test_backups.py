@@ -59,10 +59,9 @@ AN_INSTANT = datetime(2026, 1, 2, 3, 4, 5, 1200)  # noqa: DTZ001  as the databas
 
 @pytest.fixture
 def backups_folder(house: Installation, tmp_path: Path) -> Path:
-    if house.engine == "sqlserver":
-        with house.main() as main:
-            if sqlserver.is_babelfish(main):
-                pytest.skip("Babelfish takes no backups")
+    with house.main() as main:
+        if not sqlserver.takes_backups(main):
+            pytest.skip("Babelfish takes no backups")
     folder = tmp_path / "backups"
     house.environ["BACKUP_URL"] = str(folder)
     return folder

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.house import Installation, Watcher, contact
+from tests.sqlserver import takes_backups
 
 from ledgerline.app import App
 from ledgerline.databases.alerts import Alert, Outbox
@@ -28,7 +29,7 @@ def test_another_environment_cannot_write(house: Installation, tmp_path: Path) -
     run = house.ingest(BACKUP_URL=str(tmp_path / "backups"))
     assert owner(house) == "development"
     with house.app() as app:
-        backup = app.backups.create().id
+        backup = app.backups.create().id if takes_backups(app.main) else ""
         key, _ = app.keys.create("app", {Scope.READ})
     before = house.dump()
     house.environ["ENVIRONMENT"] = "staging"
@@ -50,6 +51,8 @@ def test_another_environment_cannot_write(house: Installation, tmp_path: Path) -
         "restore": lambda app: app.backups.restore(backup, replace_existing=True),
         "alerts": lambda app: Outbox(app.main.begin_activity).take_over([an_alert()], []),
     }
+    if not backup:
+        del writes["restore"]
     for name, write in writes.items():
         with house.app() as app, pytest.raises(EnvironmentMismatch) as refused:
             write(app)
