@@ -33,7 +33,10 @@ SERVER_SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB", "maintenanc
 
 _PACKAGE = Path(parse_url.__code__.co_filename).parent
 _SAMPLE_CODE = ("sources/sample.py", "sources/sample_words.py", "sources/sample_database.py")
-_CLEAN_CODE = ("clean", "companies", "emails", "names", "phone_columns", "phone_numbers", "phones", "texts")
+_CLEAN_CODE = (
+    *("clean", "companies", "emails", "names", "phone_columns", "phone_numbers", "phone_plans", "phones"),
+    "texts",
+)
 
 
 class Server(PostgresServer):

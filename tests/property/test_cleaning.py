@@ -21,6 +21,8 @@ WORDS_TEXT = (
     "Mr.Mrs mcKAY MCKAY  MACDONALD mack O'BRIEN o'brien d'souza van VAN der DE la AL-FARSI al- bin III ii "
     "II IV RK sk Ng jr. A.K. a.k. A a.  JEAN-PAUL zia-ur-rehman José JOSÉ ÑANDÚ GarcÃ­a Ã©milie straße "
     "STRASSE İpek ŉgo ǆ क्‍ष राम 王小明 ΣΑΣ ΟΔΥΣΣΕΥΣ  NA N/A nil test xxx - -- ... ??? 12345 abc (Purchase) "
+    "Dvořák Łukasz ŁUKASZ Œuvre cœur ırmak ſt Şahin YÄ±lmaz Смирнов СМИРНОВ Юрий їжак Ольга-Марія Ελένη "
+    "ΕΛΕΝΗ ς فيروز پٹھان مُحَمَّد आ़शा ेक कृष्णा がくカー 김민준 שרה Ý Âb Ãc "
     "'quoted' \"Bunty\" 2nd ravi@x.com aaa no name "
 )
 WORDS = WORDS_TEXT.split()

@@ -2,7 +2,8 @@
 
 Three comparisons, each on every string of `phone_strings` and on arbitrary text:
 
-- `parse_phone` with the library: valid or not, E.164 and type.
+- `parse_phone` with the library: valid or not, E.164 and type. So is `parse_by_plan`, which mostly does
+  without the library.
 - The columnar recognition of one number (`recognise`, wherever it decides) with the library. It is asked for
   the bare digits, maybe after a plus: for the rest of the text the policy for fields differs from the library
   on purpose (letters, placeholders, separators, extensions), so that
@@ -28,6 +29,7 @@ from tests.phone_strings import REGIONS, phone_strings
 from ledgerline.contacts.model import REASON_SEPARATOR, VALUE_SEPARATOR, PhoneType
 from ledgerline.contacts.phone_columns import COLUMNS, clean_phone_column
 from ledgerline.contacts.phone_numbers import recognise
+from ledgerline.contacts.phone_plans import line_of, parse_by_plan
 from ledgerline.contacts.phones import VALID_PLACEHOLDERS, Phone, clean_phones, parse_phone
 
 COUNT = 100_000  # half a minute on one core, for all tests of this module
@@ -77,6 +79,19 @@ def test_parse_phone_is_the_library(region: str) -> None:
     assert 0.3 < sum(phone is not None for phone in expected) / len(texts) < 0.7, (
         "strings too easy, or too hard"
     )
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_plans_are_the_library(region: str) -> None:
+    texts = strings()[region]
+    assert [text for text in texts if parse_by_plan(text, region) != library(text, region)] == []
+
+
+def test_plans_decide_most_numbers_of_the_world() -> None:
+    compact = {re.sub("[^+0-9]", "", text) for text in strings()["IN"]}
+    numbers = [text[1:] for text in compact if re.fullmatch(r"\+[1-9][0-9]{5,14}", text)]
+    decided = sum(line_of(number) is not None for number in numbers)
+    assert decided > 0.8 * len(numbers) > 1_000
 
 
 @pytest.mark.parametrize("region", REGIONS)
@@ -143,7 +158,7 @@ def test_column_is_the_scalar_reference_on_any_text(texts: list[str | None], reg
 @settings(max_examples=600, deadline=None)
 @given(st.one_of(PHONISH, st.text(st.characters(exclude_categories=[]), max_size=300)), ANY_REGION)
 def test_parse_phone_is_the_library_on_any_text(text: str, region: str) -> None:
-    assert parse_phone(text, region) == library(text, region)
+    assert parse_phone(text, region) == parse_by_plan(text, region) == library(text, region)
 
 
 @settings(max_examples=300, deadline=None)

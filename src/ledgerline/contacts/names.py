@@ -90,10 +90,27 @@ _SCOTTISH: Final = re.compile(rf"(?:{_MC}|{_MAC})")
 
 # Columnar. Mixed case in printable ASCII with single spaces, from a capital to a letter or an initial:
 # `clean_name` leaves it as it is, unless it begins like `_MAY_BE_TITLE` or names nobody. An accented letter
-# of Latin-1 may stand for a letter where no other is beside it: mojibake takes two, but for Â and Ã.
-_SIGN: Final = "[!-~à-öø-ÿ]"
+# of Latin may stand for a letter where no other is beside it: mojibake takes two, but for Â, Ã, Œ and œ.
+_CAPITAL: Final = r"[A-ZÀÁÄ-ÖØ-Þ[\p{Lu}&&[Ā-őŔ-ž]]]"
+_SMALL: Final = r"a-zà-öø-ÿ[\p{Ll}&&[Ā-őŔ-ž]]"
+_SIGN: Final = rf"[!-~{_SMALL}]"
 _MIXED_CASE: Final = (
-    f"^[A-ZÀÁÄ-ÖØ-Þ](?: ?{_SIGN})*?[a-zà-öø-ÿ](?:(?: ?{_SIGN})*?(?: ?[A-Za-zà-öø-ÿ0-9)]|[ .][A-Z][.]))?$"
+    rf"^{_CAPITAL}(?: ?{_SIGN})*?[{_SMALL}](?:(?: ?{_SIGN})*?(?: ?[A-Z0-9){_SMALL}]|[ .][A-Z][.]))?$"
+)
+# So it does names of letters of scripts without case, and words that begin with the only capital of theirs;
+# of each script the letters that do not change with what stands beside them.
+_ONE_SCRIPT: Final = "|".join(
+    f"^{word}(?: {word})*$"
+    for word in (
+        "[ء-غف-يپچژکگیٹڈڑںھہے]+",  # Arabic, Persian, Urdu
+        "[א-ת]+",
+        "[ऄ-ह][ऄ-हा-्]*",
+        "[一-鿿]+",
+        "[ぁ-ゖァ-ヺー]+",
+        "[가-힣]+",
+        "[А-ЯЁЄІЇҐ][а-яёєіїґ]+",
+        "[ΆΈ-ΊΌΎΏΑ-ΡΣ-Ϋ][ά-ώ]+",
+    )
 )
 _MAY_BE_MOJIBAKE: Final = "[^ -~][^ -~]"
 _MAY_BE_TITLE: Final = rf"^(?i-u:(?:{_TITLES}|{_TITLES_OR_NAMES}|{_NAMES_OR_TITLES}|ca|cs|and)[ .&/])"
@@ -220,13 +237,13 @@ def _case_letters(match: re.Match[str]) -> str:
 
 def _is_plain(text: pl.Expr) -> pl.Expr:
     """Rows that `clean_name` leaves as they are."""
-    return (
+    is_latin = (
         text.str.contains(_MIXED_CASE)
         & ~text.str.contains(_MAY_BE_MOJIBAKE)
-        & (text.str.len_bytes() <= NAME_LIMIT)
         & ~text.str.contains(_MAY_BE_TITLE)
         & ~folds_to(text, f"{PLACEHOLDER}|{_NOBODY}")
     )
+    return (is_latin | text.str.contains(_ONE_SCRIPT)) & (text.str.len_bytes() <= NAME_LIMIT)
 
 
 def _unchanged(names: pl.Series) -> pl.DataFrame:

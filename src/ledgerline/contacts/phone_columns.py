@@ -14,6 +14,7 @@ import polars as pl
 
 from ledgerline.contacts.model import REASON_SEPARATOR, VALUE_SEPARATOR, PhoneType, Reason
 from ledgerline.contacts.phone_numbers import TYPE, recognise
+from ledgerline.contacts.phone_plans import COMPACT, LIBRARY_LIMIT, PUNCTUATION, parse_by_plan
 from ledgerline.contacts.phones import (
     LABEL_LETTERS,
     LABEL_WORDS,
@@ -63,8 +64,6 @@ _ALWAYS_SEPARATORS: Final = ",;|&\t\n\r"
 _SEPARATORS: Final = _ALWAYS_SEPARATORS + "/"
 _LISTED_FIELD: Final = rf"^[0-9 ().+{_SEPARATORS}-]+$"
 _FLOAT_PIECE: Final = r"^[0-9]{7,15}[.]0{1,2}$"
-_COMPACT_FORM: Final = r"^[+]?[0-9]{3,}$"
-_LIBRARY_LIMIT: Final = 250  # characters that `phonenumbers.parse` reads
 
 _TEXT: Final = pl.col("text")
 _PIECE: Final = pl.col("piece")
@@ -94,7 +93,7 @@ def clean_phone_column(values: pl.Series, region: str) -> pl.DataFrame:
 def _refer(fields: pl.DataFrame, region: str) -> pl.DataFrame:
     """Send each distinct text to the scalar rules: columns row, text → row, `COLUMNS`."""
     texts = fields["text"].unique()
-    rows = [_as_row(clean_phones(text, region)) for text in texts]
+    rows = [_as_row(clean_phones(text, region, parse_by_plan)) for text in texts]
     answers = pl.DataFrame(rows, schema=COLUMNS, orient="row").with_columns(texts)
     return fields.join(answers, on="text", nulls_equal=True).select("row", *COLUMNS)
 
@@ -198,10 +197,10 @@ def _read_pieces(pieces: pl.DataFrame, region: str) -> pl.DataFrame:
         pl.when(_PIECE.str.contains(_FLOAT_PIECE))
         .then(integer)
         .otherwise(_PIECE)
-        .str.replace_all("[ ().-]", "")
+        .str.replace_all(f"[{PUNCTUATION}]", "")
     )
     is_readable = (
-        _COMPACT.str.contains(_COMPACT_FORM) & (_PIECE.str.len_bytes() <= _LIBRARY_LIMIT) & ~_HAS_GAP
+        _COMPACT.str.contains(f"^{COMPACT}$") & (_PIECE.str.len_bytes() <= LIBRARY_LIMIT) & ~_HAS_GAP
     )
     readable = pieces.with_columns(compact=compact).filter(is_readable)
     return recognise(readable.with_columns(number=_COMPACT), region)

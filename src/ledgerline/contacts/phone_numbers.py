@@ -7,43 +7,24 @@ prefixes of a few countries) or by trying again (an unknown country code) is lef
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 import phonenumbers
 import polars as pl
-from phonenumbers import PhoneMetadata, PhoneNumberDesc
+from phonenumbers import PhoneNumberDesc
 
 from ledgerline.contacts.model import PhoneType
+from ledgerline.contacts.phone_plans import INVALID, Plan, code_length, line_of
 from ledgerline.contacts.phones import VALID_PLACEHOLDERS, national_number, parse_phone
 
 _NUMBER: Final = pl.col("number")
 _BARE: Final = pl.col("bare")
 TYPE: Final = pl.col("phone_type")
 
-_CALLING_CODES: Final = frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
 
-
-class _Plan:
+class _Plan(Plan):
     """The numbering plan of one region, as expressions over a column of national numbers."""
-
-    def __init__(self, calling_code: int, region: str) -> None:
-        metadata = PhoneMetadata.metadata_for_region_or_calling_code(calling_code, region)
-        if metadata is None or metadata.general_desc is None:
-            raise LookupError(f"phonenumbers has no numbering plan of {region} (+{calling_code})")
-        self.general = metadata.general_desc
-        self.fixed = metadata.fixed_line
-        self.mobile = metadata.fixed_line if metadata.same_mobile_and_fixed_line_pattern else metadata.mobile
-        self.others = (
-            *(metadata.premium_rate, metadata.toll_free, metadata.shared_cost, metadata.voip),
-            *(metadata.personal_number, metadata.pager, metadata.uan, metadata.voicemail),
-        )
-        self.international_prefix = metadata.international_prefix
-        self.national_prefix = metadata.national_prefix_for_parsing
-        self.rewrites_prefix = bool(metadata.national_prefix_transform_rule)
-        self.leading_digits = metadata.leading_digits
 
     def line_type(self, number: pl.Expr) -> pl.Expr:
         """A PhoneType, or null where the number is not valid in this region."""
@@ -217,32 +198,17 @@ def _abroad(numbers: pl.DataFrame) -> pl.DataFrame:
     One by one: a batch holds a few of each of many countries, and to compile their plans into expressions,
     which Polars does anew each time, costs more than the numbers do.
     """
-    lines = [_line_abroad(number) for number in numbers["number"]]
+    lines = [
+        None if number[code_length(number) :] in VALID_PLACEHOLDERS else line_of(number)
+        for number in numbers["number"]
+    ]
     line = pl.Series("phone_type", lines, pl.String)
     decided = numbers.with_columns(line).filter(line.is_not_null())
-    decided = decided.with_columns(TYPE.replace(_INVALID, None))
+    decided = decided.with_columns(TYPE.replace(INVALID, None))
     settled = decided.with_columns(
         phone=pl.when(TYPE.is_not_null()).then(pl.concat_str(pl.lit("+"), _NUMBER))
     )
     return pl.concat([settled, _ask_all(numbers.filter(line.is_null()))])
-
-
-_INVALID: Final = ""
-
-
-def _line_abroad(number: str) -> str | None:
-    """The type of a number with its country code, `_INVALID` where it is not valid; None: undecided."""
-    end = _CODE_LENGTHS.get(number[:2], 3)
-    plan = _foreign_plan(number[:end])
-    if plan is None:
-        return None
-    test = plan.by_length[len(number) - end]
-    kind = test.fullmatch(number, end)
-    if kind is None:
-        return _INVALID if plan.is_sole else None
-    if kind.lastgroup == _PREFIXED or number[end:] in VALID_PLACEHOLDERS:
-        return None
-    return _TYPE_OF_GROUP[(kind.lastgroup or "")[:1]]
 
 
 def _ask_all(numbers: pl.DataFrame) -> pl.DataFrame:
@@ -258,72 +224,3 @@ def _asked(number: str) -> tuple[str | None, str | None] | None:
     if phone is None or national_number(phone.e164) in VALID_PLACEHOLDERS:
         return None
     return phone.type.value, phone.e164
-
-
-class _ByLength(dict[int, re.Pattern[str]]):
-    """Tests of national numbers by their length; the group that matches tells the kind.
-
-    Each is compiled when it is needed: of most countries a batch holds a few numbers, all of one length.
-    """
-
-    def __init__(self, plan: _Plan) -> None:
-        super().__init__()
-        kinds = (
-            *((PhoneType.OTHER, other) for other in plan.others),
-            (PhoneType.MOBILE, plan.mobile),
-            (PhoneType.FIXED, plan.fixed),
-        )
-        self._kinds = [
-            (line_type, kind) for line_type, kind in kinds if kind and kind.national_number_pattern
-        ]
-        self._lengths = frozenset(plan.general.possible_length)
-        self._prefixed = f"(?P<{_PREFIXED}>(?:{plan.national_prefix or '(?!)'}).*)"
-        self._general = f"(?=(?:{plan.general.national_number_pattern or ''})$)"
-
-    def __missing__(self, length: int) -> re.Pattern[str]:
-        kinds = f"|{self._general}(?:{_alternatives(self._kinds, length)})" if length in self._lengths else ""
-        self[length] = test = re.compile(self._prefixed + kinds, re.ASCII)
-        return test
-
-
-class _ForeignPlan(NamedTuple):
-    """The plan of a code's main region, for one number at a time; the tests are those of `_Plan.line_type`.
-
-    The main region is the first to claim a number. What it does not claim is decided only where the region
-    `is_sole`, the one that has the code; and where a national prefix may be dropped, nothing is.
-    """
-
-    is_sole: bool
-    by_length: _ByLength
-
-
-_TYPE_OF_GROUP: Final = {line_type.value[0]: line_type.value for line_type in PhoneType}
-_PREFIXED: Final = "prefixed"
-# Calling codes are prefix-free: the first two digits tell how long one is (three digits, where not here).
-_CODE_LENGTHS: Final = {
-    code + further: len(code)
-    for code in _CALLING_CODES
-    if len(code) < 3
-    for further in ("0123456789" if len(code) == 1 else ("",))
-}
-
-
-@lru_cache(maxsize=1024)
-def _foreign_plan(calling_code: str) -> _ForeignPlan | None:
-    """None: there is no such code, or the library first asks other regions than the main one."""
-    if calling_code not in _CALLING_CODES:
-        return None
-    main, *more = _plans(int(calling_code))
-    if main.leading_digits or re.match(main.national_prefix or "0", ""):
-        return None
-    return _ForeignPlan(is_sole=not more, by_length=_ByLength(main))
-
-
-def _alternatives(kinds: Iterable[tuple[PhoneType, PhoneNumberDesc]], length: int) -> str:
-    """The patterns of the kinds that can be so long, in their order, each a group with its type's initial."""
-    groups = [
-        f"(?P<{line_type.value[0]}{number}>{kind.national_number_pattern})"
-        for number, (line_type, kind) in enumerate(kinds)
-        if length in kind.possible_length
-    ]
-    return "|".join(groups) or "(?!)"

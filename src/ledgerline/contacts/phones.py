@@ -24,9 +24,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import phonenumbers
 from phonenumbers import PhoneNumberType
@@ -130,12 +130,21 @@ def calling_code_of(region: str) -> str:
 
 # --- one field ----------------------------------------------------------------------------------
 
-_parse: Final = lru_cache(maxsize=1024)(parse_phone)  # the parts of a field are tried more than once
+Parse: TypeAlias = Callable[[str, str], Phone | None]  # `parse_phone`, or what gives the same
+
+_parse: Final[Parse] = lru_cache(maxsize=1024)(parse_phone)  # the parts of a field are tried more than once
 
 _NOTHING: Final = CleanPhones(None, None, (), ())
 
 
-def clean_phones(raw: str | None, region: str) -> CleanPhones:
+class _Reader(NamedTuple):
+    """By what the numbers of a field are told."""
+
+    region: str
+    parse: Parse
+
+
+def clean_phones(raw: str | None, region: str, parse: Parse = _parse) -> CleanPhones:
     """Read every number of a field; the module's docstring has the rules.
 
     A blank field gives nothing, not even a reason.
@@ -150,7 +159,8 @@ def clean_phones(raw: str | None, region: str) -> CleanPhones:
     candidates = _candidates(text)
     if not candidates:
         return _NOTHING._replace(reasons=(Reason.PHONE_PLACEHOLDER,))
-    return _assemble(result for candidate in candidates for result in _read(candidate, region))
+    by = _Reader(region, parse)
+    return _assemble(result for candidate in candidates for result in _read(candidate, by))
 
 
 def _assemble(results: Iterable[Phone | Reason]) -> CleanPhones:
@@ -235,15 +245,15 @@ MIN_DIGITS: Final = 6
 MAX_DIGITS: Final = 19
 
 
-def _read(candidate: str, region: str) -> list[Phone | Reason]:
+def _read(candidate: str, by: _Reader) -> list[Phone | Reason]:
     """Read a candidate: mostly one result, several where separators turn out to separate."""
     if _SCIENTIFIC.fullmatch(candidate):
         return [Reason.PHONE_INVALID]
     if not _has_letter(candidate):
-        return _read_digits(candidate, region)
+        return _read_digits(candidate, by)
     if not _digits(candidate):
         return [Reason.PHONE_PLACEHOLDER if _is_placeholder_text(candidate) else Reason.PHONE_INVALID]
-    return _read_worded(candidate, region)
+    return _read_worded(candidate, by)
 
 
 def _has_letter(text: str) -> bool:
@@ -257,29 +267,29 @@ def _digits(text: str) -> str:
 _CORE: Final = re.compile(r"([\d+].*\d|\d)", re.DOTALL)
 
 
-def _read_worded(candidate: str, region: str) -> list[Phone | Reason]:
+def _read_worded(candidate: str, by: _Reader) -> list[Phone | Reason]:
     """Read a candidate that holds letters and digits; letters among or touching the digits are refused."""
     before, core, after = _CORE.split(candidate, maxsplit=1)
     if before[-1:].isalpha() or after[:1].isalpha():
         return [Reason.PHONE_HAS_LETTERS]
     if _has_letter(core):
-        return _read_list(candidate, core, region)
-    results = _read_digits(core, region)
+        return _read_list(candidate, core, by)
+    results = _read_digits(core, by)
     if _has_letter(after) and (
-        results == [Reason.PHONE_INVALID] or _parse(candidate, region) not in {None, *results}
+        results == [Reason.PHONE_INVALID] or by.parse(candidate, by.region) not in {None, *results}
     ):
         return [Reason.PHONE_HAS_LETTERS]
     return results
 
 
-def _read_list(candidate: str, core: str, region: str) -> list[Phone | Reason]:
+def _read_list(candidate: str, core: str, by: _Reader) -> list[Phone | Reason]:
     """Read numbers that slashes or words separate: 'Asha 98765 43210 / Ravi 98765 43211'."""
     parts = _alphanumeric(_SLASH.split(candidate))
     if len(parts) > 1:
-        return [result for part in parts for result in _read(part, region)]
+        return [result for part in parts for result in _read(part, by)]
     numbers = _WORDS.split(core)
-    if len(numbers) > 1 and all(_is_number(number, region) for number in numbers):
-        return [result for number in numbers for result in _read_digits(number, region)]
+    if len(numbers) > 1 and all(_is_number(number, by) for number in numbers):
+        return [result for number in numbers for result in _read_digits(number, by)]
     return [Reason.PHONE_HAS_LETTERS]
 
 
@@ -287,19 +297,19 @@ def _alphanumeric(parts: Iterable[str]) -> list[str]:
     return [part.strip(" /\\") for part in parts if any(map(str.isalnum, part))]
 
 
-def _read_digits(candidate: str, region: str) -> list[Phone | Reason]:
+def _read_digits(candidate: str, by: _Reader) -> list[Phone | Reason]:
     """Read a candidate without letters: one number, or several that space, slash, dash or plus separate."""
     candidate = _integer(candidate)
     parts = [_integer(part) for part in _alphanumeric(_MARKED.split(candidate))]
-    if len(parts) > 1 and all(_is_number(part, region) for part in parts):
-        return [_judge(part, region) for part in parts]
-    if _parse(candidate, region) is None:
-        if numbers := _partition(candidate, region):
-            return [_judge(number, region) for number in numbers]
+    if len(parts) > 1 and all(_is_number(part, by) for part in parts):
+        return [_judge(part, by) for part in parts]
+    if by.parse(candidate, by.region) is None:
+        if numbers := _partition(candidate, by):
+            return [_judge(number, by) for number in numbers]
         slashed = _alphanumeric(_SLASH.split(candidate))
         if len(slashed) > 1:
-            return [result for part in slashed for result in _read_digits(part, region)]
-    return [_judge(candidate, region)]
+            return [result for part in slashed for result in _read_digits(part, by)]
+    return [_judge(candidate, by)]
 
 
 def _integer(text: str) -> str:
@@ -307,27 +317,27 @@ def _integer(text: str) -> str:
     return match[1] if match else text
 
 
-def _judge(candidate: str, region: str) -> Phone | Reason:
-    phone = _parse(candidate, region)
-    if _is_placeholder(phone, _digits(candidate), region):
+def _judge(candidate: str, by: _Reader) -> Phone | Reason:
+    phone = by.parse(candidate, by.region)
+    if _is_placeholder(phone, _digits(candidate), by.region):
         return Reason.PHONE_PLACEHOLDER
     return phone or Reason.PHONE_INVALID
 
 
-def _is_number(text: str, region: str) -> bool:
+def _is_number(text: str, by: _Reader) -> bool:
     """Tell whether `text` is a number, of a length that makes this no accident."""
     digits = _digits(text)
     if "+" in text.lstrip(" (")[1:] or not MIN_DIGITS <= len(digits) <= MAX_DIGITS:
         return False
-    return _parse(text, region) is not None or digits in VALID_PLACEHOLDERS
+    return by.parse(text, by.region) is not None or digits in VALID_PLACEHOLDERS
 
 
-def _partition(candidate: str, region: str) -> tuple[str, ...]:
+def _partition(candidate: str, by: _Reader) -> tuple[str, ...]:
     """Cut at spaces and pluses, else at dashes too, into parts that are all numbers; () if that cannot be."""
-    return _cut(_SPACE.split(candidate), region) or _cut(_SPACE_OR_DASH.split(candidate), region)
+    return _cut(_SPACE.split(candidate), by) or _cut(_SPACE_OR_DASH.split(candidate), by)
 
 
-def _cut(pieces: list[str], region: str) -> tuple[str, ...]:
+def _cut(pieces: list[str], by: _Reader) -> tuple[str, ...]:
     tokens = [piece for piece in pieces if piece]
     if not 2 <= len(tokens) <= _MAX_TOKENS:
         return ()
@@ -335,7 +345,7 @@ def _cut(pieces: list[str], region: str) -> tuple[str, ...]:
     for start in reversed(range(len(tokens))):
         for end in range(min(start + MAX_GROUPS, len(tokens)), start, -1):
             number = _integer(" ".join(tokens[start:end]))
-            if end in tails and _is_number(number, region):
+            if end in tails and _is_number(number, by):
                 tails[start] = (number, *tails[end])
                 break
     return tails.get(0, ())
