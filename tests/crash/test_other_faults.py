@@ -167,17 +167,18 @@ def test_a_second_run_is_told_of_the_first_and_small_writes_go_on(
 def test_who_lost_the_lease_cannot_write(
     scenarios: Callable[[str], Scenario], postgres: PostgresServer, tmp_path: Path
 ) -> None:
-    scenario = scenarios("first")
-
     def take_over() -> None:
         with house.app() as app:
             runs.acquire(app.main, "INVOICE", "elsewhere:1", is_dead=lambda holder, run: True)
 
-    for stage in ("stage", "match", "merge"):
+    # The last moment to take a lease is before the writing transaction begins, which holds it: on a first
+    # load that is at work when merging begins.
+    for name, stage in (("first", "stage"), ("first", "match"), ("later", "merge")):
+        scenario = scenarios(name)
         with copied(scenario.house, tmp_path, postgres) as house:
             with house.app() as app, pytest.raises(LeaseLost):
                 app.ingest(_At(stage, take_over), Cancel(), partition_rows=PARTITION_ROWS)
             assert dump(house) == scenario.before
-            assert [run.status for run in house.runs()] == ["running"]
+            assert [run.status for run in house.runs()].count("running") == 1
             with house.app() as app, pytest.raises(RunInProgress):
                 runs.acquire(app.main, "INVOICE", "third:1", is_dead=lambda holder, run: False)

@@ -82,6 +82,7 @@ CODE = key_text(32)
 RECORD_ID = key_text(200)
 
 
+PASSING = "passing"  # in a table's `info`: it lives as long as its run
 SECRET = "secret"  # noqa: S105  # in a table's `info`: no query may read it
 
 
@@ -626,7 +627,8 @@ def like(table: sa.Table, name: str) -> sa.Table:
 def _passing_table(name: str, *columns: sa.Column[Any]) -> sa.Table:
     """A table that lives as long as its run. What needs statistics of it makes them: PostgreSQL's autovacuum
     would come at the wrong time, and make the dropping of the table wait a second for it."""
-    return sa.Table(name, sa.MetaData(), *columns, postgresql_with={"autovacuum_enabled": "false"})
+    settings = {"autovacuum_enabled": "false"}
+    return sa.Table(name, sa.MetaData(), *columns, info={PASSING: True}, postgresql_with=settings)
 
 
 def _default(column: sa.Column[Any]) -> Any:
@@ -685,6 +687,8 @@ class Staging:
         )
         # Contacts that the next statements are about; whoever needs it clears it first.
         self.chosen = _passing_table(named("chosen"), sa.Column("contact_id", BigInt))
+        # Of a first load, the contacts whose records share a key with another: no other can be in a cluster.
+        self.candidates = _passing_table(named("candidates"), sa.Column("contact_id", BigInt))
         # Each record, staged or known, that is in a cluster with another: the contact it belongs to now.
         self.links = _passing_table(
             named("links"),
@@ -729,6 +733,7 @@ class Staging:
             self.points,
             self.marks,
             self.chosen,
+            self.candidates,
             self.links,
             self.touched,
             self.members,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import sqlalchemy as sa
@@ -55,25 +56,45 @@ class Written:
 NOTHING = Written(0, 0, 0, 0, 0, 0, 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What goes on beside the transaction of a first load, which waits for it in the end."""
+
+    matched: Callable[[], None] | None  # returns when the links are staged; None: they are
+    merged: Callable[
+        [sa.Connection], None
+    ]  # returns when the golden contacts are, as the transaction sees it
+
+
+_NOTHING_BESIDE = Beside(None, lambda _: None)
+
+
+class _Share(Enum):
+    """Of the staged new records."""
+
+    ALL = "all"
+    ALONE = "alone"  # those that share no key with another: of a first load, see `Staging.candidates`
+    CANDIDATES = "candidates"
+
+
 def write(
     connection: sa.Connection,
     server: Server,
     staging: Staging,
     run_id: int,
     first_contact_id: int,
-    merged: Callable[[sa.Connection], None],
+    beside: Beside | None = None,
     *,
     first_load: bool,
 ) -> Written:
     """Bring the staged work into the tables of the application; `first_load`: they are empty.
 
-    `merged` is called before the golden contacts are needed, and returns when they are staged.
+    beside  of a first load: what else goes on; None: links and golden contacts are staged
     """
     step = _Writing(connection, staging, run_id, first_contact_id)
     if first_load:
         with server.unindexed(connection, _OF_CONTACTS):
-            return step.fill(server, merged)
-    merged(connection)
+            return step.fill(server, beside or _NOTHING_BESIDE)
     return step.merge()
 
 
@@ -113,18 +134,26 @@ class _Writing:
         self._run_id = run_id
         self._first = first_contact_id
 
-    def fill(self, server: Server, merged: Callable[[sa.Connection], None]) -> Written:
+    def fill(self, server: Server, beside: Beside) -> Written:
         self.add_owners(self._staging.records)
-        plain = self.insert_plain_contacts()
-        self.insert_plain_points()
+        plain = new = 0
         with server.unindexed(self._connection, _OF_RECORDS):  # indexed while the others are merged
-            new = self.insert_records()  # nothing was known
+            if beside.matched is not None:
+                plain, new = self.insert_plain(_Share.ALONE)
+                beside.matched()
+            others = self.insert_plain(_Share.ALL if beside.matched is None else _Share.CANDIDATES)
         self.insert_suggestions()
         rejected = self.copy(self._staging.rejects, rejects)
-        merged(self._connection)
+        beside.merged(self._connection)
         golden = self.insert_golden_contacts()
         self.insert_golden_details()
-        return Written(new, plain + golden, 0, 0, 0, 0, rejected)
+        return Written(new + others[1], plain + others[0] + golden, 0, 0, 0, 0, rejected)
+
+    def insert_plain(self, share: _Share) -> tuple[int, int]:
+        """Contacts as they stand, and all records, of a share of what is staged; how many of each."""
+        plain = self.insert_plain_contacts(share)
+        self.insert_plain_points(share)
+        return plain, self.insert_records(share)
 
     def merge(self) -> Written:
         self.add_owners(self._staging.records, self._staging.golden_owners)
@@ -178,7 +207,7 @@ class _Writing:
 
     # -- contacts ----------------------------------------------------------------------------------
 
-    def insert_plain_contacts(self) -> int:
+    def insert_plain_contacts(self, share: _Share = _Share.ALL) -> int:
         """A new record in no cluster is a contact as it stands."""
         records = self._staging.records
         given = {
@@ -198,32 +227,44 @@ class _Writing:
         }
         rows = (
             sa.select(*given.values())
-            .select_from(self._unlinked(records).outerjoin(owners, owners.c.name == records.c.owner))
-            .where(*self._is_plain())
+            .select_from(self._unlinked(records, share).outerjoin(owners, owners.c.name == records.c.owner))
+            .where(*self._is_plain(records, share))
         )
         return self._do(contacts.insert().from_select(list(given), rows))
 
     def count_plain(self) -> int:
-        return self.count(self._unlinked(self._staging.records), *self._is_plain())
+        records = self._staging.records
+        return self.count(self._unlinked(records), *self._is_plain(records))
 
-    def _is_plain(self) -> list[sa.ColumnElement[bool]]:
-        records, links = self._staging.records, self._staging.links
-        return [records.c.contact_id >= self._first, links.c.contact_id.is_(None)]
+    def _is_plain(self, staged: sa.Table, share: _Share = _Share.ALL) -> list[sa.ColumnElement[bool]]:
+        others = self._staging.candidates if share is _Share.ALONE else self._staging.links
+        return [staged.c.contact_id >= self._first, others.c.contact_id.is_(None)]
 
-    def insert_plain_points(self) -> None:
+    def insert_plain_points(self, share: _Share = _Share.ALL) -> None:
         points = self._staging.points
         names = [column.name for column in contact_points.columns]
         rows = (
             sa.select(*[points.c[name] for name in names])
-            .select_from(self._unlinked(points))
-            .where(points.c.contact_id >= self._first, self._staging.links.c.contact_id.is_(None))
+            .select_from(self._unlinked(points, share))
+            .where(*self._is_plain(points, share))
         )
         self._do(contact_points.insert().from_select(names, rows))
 
-    def _unlinked(self, staged: sa.Table) -> sa.Join:
-        """With its links; those without one are alone. (SQLite makes an index for a join, not for EXISTS.)"""
-        links = self._staging.links
-        return staged.outerjoin(links, links.c.old_contact_id == staged.c.contact_id)
+    def _unlinked(self, staged: sa.Table, share: _Share = _Share.ALL) -> sa.Join:
+        """With its links; those without one are plain. (SQLite makes an index for a join, not for EXISTS.)"""
+        links, rows = self._staging.links, self._share(staged, share)
+        if share is _Share.ALONE:
+            assert isinstance(rows, sa.Join)
+            return rows
+        return rows.outerjoin(links, links.c.old_contact_id == staged.c.contact_id)
+
+    def _share(self, staged: sa.Table, share: _Share) -> sa.FromClause:
+        """With the candidates: of the share that is alone, those without one."""
+        if share is _Share.ALL:
+            return staged
+        candidates = self._staging.candidates
+        is_same = candidates.c.contact_id == staged.c.contact_id
+        return staged.join(candidates, is_same, isouter=share is _Share.ALONE)
 
     def insert_golden_contacts(self) -> int:
         golden = self._staging.golden
@@ -384,13 +425,20 @@ class _Writing:
             .values(contact_id=moved.c.contact_id, run_id=self._run_id)
         )
 
-    def insert_records(self) -> int:
+    def insert_records(self, share: _Share = _Share.ALL) -> int:
         """The new records; how many."""
-        new = self._linked_records().where(self._staging.records.c.contact_id >= self._first)
-        return self._do(source_records.insert().from_select([c.name for c in source_records.columns], new))
+        records = self._staging.records
+        if share is _Share.ALONE:
+            names = [c.name for c in source_records.columns if c.name not in _REASONS]
+            new = sa.select(*[records.c[name] for name in names])
+            new = new.select_from(self._share(records, share)).where(*self._is_plain(records, share))
+        else:
+            names = [c.name for c in source_records.columns]
+            new = self._linked_records(share).where(records.c.contact_id >= self._first)
+        return self._do(source_records.insert().from_select(names, new))
 
-    def _linked_records(self) -> sa.Select[Any]:
-        """All staged records in the columns of `source_records`, with the contacts they were linked to."""
+    def _linked_records(self, share: _Share = _Share.ALL) -> sa.Select[Any]:
+        """Staged records in the columns of `source_records`, with the contacts they were linked to."""
         records, links = self._staging.records, self._staging.links
         columns = {
             **{c.name: records.c[c.name] for c in source_records.columns},
@@ -398,7 +446,7 @@ class _Writing:
             "contact_id": sa.func.coalesce(links.c.contact_id, records.c.contact_id).label("contact_id"),
         }
         return sa.select(*columns.values()).select_from(
-            records.outerjoin(links, self._same_record(links, records))
+            self._share(records, share).outerjoin(links, self._same_record(links, records))
         )
 
     def mark_records(self) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ledgerline.contacts.blocks import Sample, block
+from ledgerline.contacts.blocks import Blocks, Sample, block
 from ledgerline.contacts.keys import Keys, match_keys
 from ledgerline.contacts.match import Matches, match
 from ledgerline.contacts.model import MatchRule
@@ -32,8 +32,34 @@ class Joined:
     capped: int
 
 
+@dataclass(slots=True)
+class Blocked:
+    """Records that share keys with others, not compared so far."""
+
+    known: pl.DataFrame  # `staging.MATCHED`, `record` and `is_staged`
+    first_new: int  # the contact id of a new record less its number
+    _blocks: Blocks | None
+
+    def candidates(self) -> pl.Series:
+        """The contact ids of new records that share a key."""
+        assert self._blocks is not None
+        records = pl.Series("contact_id", self._blocks.candidates.record)
+        return records.filter(records >= self.known.height) + self.first_new
+
+    def taken(self) -> Blocks:
+        """The blocks, for good: they are not held here any more."""
+        blocks, self._blocks = self._blocks, None
+        assert blocks is not None
+        return blocks
+
+
 def join_records(job: Job, main: Database, keys: list[Keys]) -> Joined:
-    """Match the staged records with each other and with what is known; stage the links and suggestions.
+    """Match the staged records with each other and with what is known; stage the links and suggestions."""
+    return compare_records(job, main, block_records(job, main, keys))
+
+
+def block_records(job: Job, main: Database, keys: list[Keys]) -> Blocked:
+    """Find the staged records that share a key, with each other or with what is known.
 
     Records have numbers: known ones before new ones, those of older contacts first. The smallest number of a
     cluster is its founder, so the oldest contact survives.
@@ -55,8 +81,27 @@ def join_records(job: Job, main: Database, keys: list[Keys]) -> Joined:
         del in_order
         blocks = block(Keys.concat([match_keys(known), new]), known["record"], _sample(job, main, known, new))
         keys.clear()
-        del new
         prepared.result()
+    return Blocked(known, first_new, blocks)
+
+
+def stage_candidates(job: Job, main: Database, blocked: Blocked) -> None:
+    """Note which new records share a key, so that the others can be written."""
+    candidates = job.tables.candidates
+    with main.begin() as connection:
+        staging.clear(connection, [candidates])
+    with main.begin([(candidates, blocked.candidates().to_frame())]) as connection:
+        main.server.analyze(connection, [candidates])
+        job.lease.check(connection)
+
+
+def compare_records(job: Job, main: Database, blocked: Blocked, *, fenced: bool = True) -> Joined:
+    """Match the records that share keys; stage the links and suggestions.
+
+    fenced  whether the transaction holds the lease; False where the writing transaction holds it meanwhile
+    """
+    tables, known, first_new = job.tables, blocked.known, blocked.first_new
+    blocks = blocked.taken()
 
     def read_back(records: pl.Series, *columns: str) -> pl.DataFrame:
         chosen = records.filter(records >= known.height) + first_new
@@ -77,9 +122,11 @@ def join_records(job: Job, main: Database, keys: list[Keys]) -> Joined:
             (tables.suggestions, joined.suggestions.with_columns(run_id=pl.lit(job.run_id, pl.Int64))),
         ]
     ) as connection:
-        staging.touch(connection, tables, job.first_contact_id)
+        if not job.first_load:
+            staging.touch(connection, tables, job.first_contact_id)
         main.server.analyze(connection, [tables.links, tables.touched])
-        job.lease.check(connection)
+        if fenced:
+            job.lease.check(connection)
     return joined
 
 

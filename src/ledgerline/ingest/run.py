@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -33,7 +33,13 @@ from ledgerline.ingest.breaker import check_breaker
 from ledgerline.ingest.executors import Executor
 from ledgerline.ingest.executors.local import LocalExecutor
 from ledgerline.ingest.golden import gather, make_golden, make_slices
-from ledgerline.ingest.joining import join_records
+from ledgerline.ingest.joining import (
+    Blocked,
+    block_records,
+    compare_records,
+    join_records,
+    stage_candidates,
+)
 from ledgerline.ingest.memory import return_freed_memory
 from ledgerline.ingest.opening import again, got, leased_to_read, noted, open_run, take_up
 from ledgerline.ingest.partitions import Job, KnownRows, mark_gone, staged_keys
@@ -75,10 +81,10 @@ def ingest(main: Database, source: Source, options: Options, watcher: Watcher, c
         job = _job(run, source, options, lease)
         progress = Progress(main, run.id, watcher, cancel)
         with noted(main, job, resumable=True), progress.beating():
-            if _prepare(job, main, source, _as_begun(options, run), progress, cancel):
-                counts = _merge_and_write(job, main, progress, cancel)
-            else:
-                counts = _finish(job, main)
+            keys = _stage(job, main, source, _as_begun(options, run), progress, cancel)
+            counts = (
+                _finish(job, main) if keys is None else _match_and_write(job, main, keys, progress, cancel)
+            )
             progress.report("done", 1, 1, counts["fetched"])
         return got(main, run.id)
 
@@ -103,7 +109,10 @@ def plan(
         job = _job(run, source, options, lease)
         progress = Progress(main, run.id, watcher, cancel)
         with noted(main, job, resumable=False), progress.beating():
-            if _prepare(job, main, source, options, progress, cancel):
+            keys = _stage(job, main, source, options, progress, cancel)
+            if keys is not None:
+                join_records(job, main, keys)
+                cancel.check()
                 progress.report("merge", 0, 1, 0)
                 make_golden(job, main)
                 cancel.check()
@@ -132,25 +141,23 @@ def _job(run: Run, source: Source, options: Options, lease: Lease) -> Job:
     )
 
 
-def _prepare(
+def _stage(
     job: Job, main: Database, source: Source, options: Options, progress: Progress, cancel: Cancel
-) -> bool:
-    """Stage and match; False where nothing is new, so that there is nothing to make of it."""
+) -> list[Keys] | None:
+    """Fetch, clean and stage; the match keys of what is new. None: there is nothing to make of it."""
     return_freed_memory()
     progress.report("plan", 0, 0, 0)
     partitions = _planned(job, main, source, options, cancel)
     if not partitions and job.stages_late:
-        return False
+        return None
     known = KnownRows(job, main, integer_keys=source.integer_keys)
     keys = _stage_all(job, main, source, known, partitions, options, progress, cancel)
     again(main, cancel, lambda: mark_gone(job, source, main, known))
     if _has_nothing_to_write(job, main):
-        return False
+        return None
     check_breaker(job, main, options.wanted)
     progress.report("match", 0, 1, 0)
-    join_records(job, main, keys)
-    cancel.check()
-    return True
+    return keys
 
 
 # -- partitions ----------------------------------------------------------------------------------------
@@ -249,12 +256,17 @@ def _keys_again(job: Job, main: Database, partitions: Sequence[Partition], cance
 # -- writing ---------------------------------------------------------------------------------------------
 
 
-def _merge_and_write(job: Job, main: Database, progress: Progress, cancel: Cancel) -> dict[str, int]:
-    """Make the golden contacts, and write; again when somebody edits a contact in between."""
+def _match_and_write(
+    job: Job, main: Database, keys: list[Keys], progress: Progress, cancel: Cancel
+) -> dict[str, int]:
+    """Match, make the golden contacts, and write; both again when somebody edits a contact in between."""
+    blocked = block_records(job, main, keys)
     if job.first_load:
         with main.aside() as aside:
             if aside is not None:
-                return _write_while_merging(job, main, aside, progress, cancel)
+                return _write_beside(job, main, blocked, aside, progress, cancel)
+    compare_records(job, main, blocked)
+    cancel.check()
     while True:
         progress.report("merge", 0, 1, 0)
         edited = make_golden(job, main)
@@ -264,28 +276,45 @@ def _merge_and_write(job: Job, main: Database, progress: Progress, cancel: Cance
             return counts
 
 
-def _write_while_merging(
-    job: Job, main: Database, aside: Aside, progress: Progress, cancel: Cancel
+def _write_beside(
+    job: Job, main: Database, blocked: Blocked, aside: Aside, progress: Progress, cancel: Cancel
 ) -> dict[str, int]:
-    """The same for a first load, of which what is in no cluster is written while the rest is made."""
-    progress.report("merge", 0, 1, 0)
+    """The same for a first load: what is sure by now is written while the rest is found out.
+
+    What shares no key is a contact as it stands. Where both can write at once, it is written while the others
+    are compared; what is in no cluster is written while golden contacts are made of the rest.
+    """
+    is_early = aside.shares_tables
+    if is_early:
+        stage_candidates(job, main, blocked)
 
     def merge() -> None:
+        matching.result()
         with aside.excerpt(staging.linked(job.tables), "contact_id") as excerpt:
             if excerpt is None:
                 gather(job, main, fenced=False)
             make_slices(job, main, aside.put, excerpt)
 
-    with ThreadPoolExecutor(1, thread_name_prefix="merge") as pool:
+    def matched() -> None:
+        matching.result()
+        cancel.check()
+        progress.report("merge", 0, 1, 0)
+
+    def merged(connection: sa.Connection) -> None:
+        golden.result()
+        cancel.check()
+        aside.bring(connection)
+        progress.report("write", 0, 1, 0)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="beside") as pool:
+        matching = pool.submit(compare_records, job, main, blocked, fenced=not is_early)
         golden = pool.submit(merge)
-
-        def merged(connection: sa.Connection) -> None:
-            golden.result()
-            cancel.check()
-            aside.bring(connection)
-            progress.report("write", 0, 1, 0)
-
-        counts = _write(job, main, None, merged)
+        try:
+            if not is_early:
+                matched()
+            counts = _write(job, main, None, writing.Beside(matched if is_early else None, merged))
+        finally:
+            golden.cancel()
     assert counts is not None
     return counts
 
@@ -299,13 +328,13 @@ def _write(
     job: Job,
     main: Database,
     edited: int | None,
-    merged: Callable[[sa.Connection], None] = lambda _: None,
+    beside: writing.Beside | None = None,
 ) -> dict[str, int] | None:
     """The writing transaction: contacts, their records, rejects, the account and the run's end.
 
     edited  the mark of the edits that the golden contacts regard; None is returned, and nothing is written,
             where somebody edited a contact since. None: there was no contact that could be edited
-    merged  returns when the golden contacts are staged, as this transaction sees it
+    beside  what else goes on meanwhile; None: nothing does
     """
     tables = job.tables
     first = job.first_contact_id
@@ -314,7 +343,7 @@ def _write(
         if edited is not None and edits.mark(connection) != edited:
             return None
         written = writing.write(
-            connection, main.server, tables, job.run_id, first, merged, first_load=job.first_load
+            connection, main.server, tables, job.run_id, first, beside, first_load=job.first_load
         )
         counts = _end(job, connection, written)
         staging.drop(connection, tables)

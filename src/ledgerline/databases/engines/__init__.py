@@ -56,6 +56,9 @@ Excerpt: TypeAlias = Callable[[int, int], pl.DataFrame]
 class Aside(Protocol):
     """What a thread works with while another has the transaction open that needs the results."""
 
+    shares_tables: bool
+    """Whether the tables that the transaction does not touch can be written meanwhile, and it sees that."""
+
     def excerpt(self, query: sa.Select[Any], by: str) -> AbstractContextManager[Excerpt | None]:
         """The rows of a query as they are now, to be read in ranges (lower, upper] of an integer column.
 

@@ -117,6 +117,8 @@ class _MainReader:
 class _Aside(Landing):
     """While a transaction writes, others read what was there before, and nobody else writes."""
 
+    shares_tables = False
+
     def __init__(self, path: Path, engine: sa.Engine) -> None:
         super().__init__(path)
         self._engine = engine
