@@ -47,8 +47,17 @@ def test_what_the_image_is_made_of_is_there() -> None:
     copied = re.findall(r"^COPY (?!--from)(.+)", CONTAINERFILE, re.MULTILINE)
     for source in (part for line in copied for part in line.split()[:-1]):
         assert (ROOT / source).exists(), source
-    assert re.search(r"^USER ledgerline$", CONTAINERFILE, re.MULTILINE)
+    # By number: Kubernetes' runAsNonRoot cannot tell what a name stands for.
+    assert re.search(r"^USER 10001:10001$", CONTAINERFILE, re.MULTILINE)
     assert "--require-hashes --only-binary :all: -r requirements/server.lock" in CONTAINERFILE
+
+
+def test_no_more_is_sent_to_a_build_than_it_copies() -> None:
+    copied = re.findall(r"^COPY (?!--from)(.+)", CONTAINERFILE, re.MULTILINE)
+    sources = {part for line in copied for part in line.split()[:-1]}
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert "*" in ignored  # .env files and data are never in a build
+    assert {line.removeprefix("!") for line in ignored if line.startswith("!")} == sources
 
 
 def test_the_lock_of_the_image_has_every_driver_and_no_tool() -> None:
@@ -88,15 +97,14 @@ def test_the_services_fit_together() -> None:
             assert needed in services, name
         for volume in service["volumes"]:
             assert volume.partition(":")[0] in COMPOSE["volumes"], name
-    own = {name: service for name, service in services.items() if "build" in service}
+    own = {name: service for name, service in services.items() if service["image"] == "ledgerline"}
     assert set(own) == {"migrate", "ledgerline"}
     for service in own.values():
         assert service["command"][0] in COMMANDS
-        assert (DEPLOY / service["build"]["context"] / service["build"]["dockerfile"]).samefile(
-            DEPLOY / "Containerfile"
-        )
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
+    (build,) = [service["build"] for service in own.values() if "build" in service]  # twice leaves one behind
+    assert (DEPLOY / build["context"] / build["dockerfile"]).samefile(DEPLOY / "Containerfile")
     assert services["ledgerline"]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
 
 
@@ -110,9 +118,15 @@ def test_production_takes_the_settings(tmp_path: Path) -> None:
     assert set(example) <= set(DEFAULTS)
     assert _loaded(example, tmp_path).main.url.host == "db.example"
     given = COMPOSE["services"]["ledgerline"]["environment"]
-    composed = {name: value.replace("${POSTGRES_PASSWORD:?}", "0a1b2c") for name, value in given.items()}
-    main = _loaded({**example, **composed}, tmp_path).main.url
+    password = {name: value.replace("${POSTGRES_PASSWORD:?}", "0a1b2c") for name, value in given.items()}
+    composed = {name: re.sub(r"\$\{SUBNET:-(.*)\}", r"\1", value) for name, value in password.items()}
+    settings = _loaded({**example, **composed}, tmp_path)
+    main = settings.main.url
     assert (main.host, main.database, main.user) == ("/var/run/postgresql", "main", "ledgerline")
+    # Who comes in from this machine is seen at the address of the network of the containers.
+    (network,) = COMPOSE["networks"]["default"]["ipam"]["config"]
+    assert network["subnet"] == given["TRUSTED_PROXIES"]
+    assert settings.service.proxies != ("127.0.0.1",)
 
 
 def _loaded(values: dict[str, str], folder: Path) -> Settings:

@@ -135,9 +135,12 @@ def _resume(ledgerline: App) -> None:
 
 
 def hosts(settings: Settings) -> tuple[str, ...]:
-    """The names that the service answers to."""
+    """The names that the service answers to.
+
+    Those of this machine are always among them, for health checks on it: DNS rebinding brings another name.
+    """
     if settings.service.hosts:
-        return settings.service.hosts
+        return (*_THIS_MACHINE, *settings.service.hosts)
     return (*_THIS_MACHINE, settings.host.lower()) if is_loopback(settings.host) else ("*",)
 
 
