@@ -13,7 +13,7 @@ from ledgerline.databases.database import Database
 from ledgerline.databases.duties import held
 from ledgerline.databases.engines import Limits
 from ledgerline.databases.environments import EnvironmentMark
-from ledgerline.databases.migrate import migrate, newest_revision, revision
+from ledgerline.databases.migrate import migrate, require_newest
 from ledgerline.databases.plans import Section
 from ledgerline.databases.retry import patiently
 from ledgerline.databases.runs import Run
@@ -86,7 +86,7 @@ class App:
     def migrate(self, *, claim: bool = False) -> tuple[str | None, str | None]:
         """Bring the tables to this version; (revision before, after). `claim`: whosever database it was.
 
-        Raises EnvironmentMismatch.
+        Raises EnvironmentMismatch, TablesNewer.
         """
         main = self.main
         if claim:
@@ -99,18 +99,14 @@ class App:
     def prepare(self) -> None:
         """An embedded main database updates itself; a server's is migrated when its owner says so.
 
-        Raises EnvironmentMismatch, SettingsError.
+        Raises EnvironmentMismatch, TablesNewer, SettingsError.
         """
         main = self.main
         if main.url.engine is Engine.SQLITE:
             self.migrate()
             return
         self._mark.check()
-        if (at := revision(main)) != newest_revision():
-            raise SettingsError(
-                f"The main database is at revision {at or 'none'}, this version needs {newest_revision()}.",
-                hint="Run: ledgerline migrate",
-            )
+        require_newest(main)
 
     def ingest(
         self,

@@ -5,7 +5,8 @@
     │   └── RunMissing           there is no such run
     ├── SettingsError            a setting is wrong or missing
     │   ├── ConnectionStringError
-    │   └── EnvironmentMismatch  the database belongs to another environment
+    │   ├── EnvironmentMismatch  the database belongs to another environment
+    │   └── TablesNewer          a later version has migrated the main database
     ├── DriverMissing            a database driver is not installed
     ├── DatabaseError            a database said no
     │   ├── DatabaseUnreachable  could not connect, or the connection broke        (retryable)
@@ -98,6 +99,10 @@ class SettingsError(LedgerlineError):
 
 class EnvironmentMismatch(SettingsError):
     code = "environment_mismatch"
+
+
+class TablesNewer(SettingsError):
+    code = "tables_newer"
 
 
 class ConnectionStringError(SettingsError):

@@ -34,6 +34,7 @@ from tests.house import Installation, contact
 from tests.postgres import PostgresServer, free_port
 from tests.servers import SQLSERVER_URL
 
+from ledgerline.databases.migrate import migrate
 from ledgerline.documents import diagnosis_document
 from ledgerline.errors import DriverMissing
 from ledgerline.operations import doctor
@@ -467,6 +468,17 @@ def test_tables_of_another_version(postgres: PostgresServer, tmp_path: Path) -> 
     check = fault(examined(tmp_path, {"DATABASE_URL": postgres.create_database("empty_main")}, "main"))
     assert (check.layer, check.code) == (Layer.TABLE, Fault.MIGRATION_NEEDED)
     assert check.remedy == ("Run: ledgerline migrate",)
+
+
+def test_tables_of_a_later_version(house: Installation) -> None:
+    house.write_invoice([contact(1, "A")])
+    with house.main() as main:
+        migrate(main)
+        with main.begin() as connection:
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    found = diagnose(house.settings)["main"]
+    assert found.code is Fault.TABLES_NEWER
+    assert "ledgerline migrate" not in str(found.checks)  # which would refuse it
 
 
 # -- SQLite ----------------------------------------------------------------------------------------

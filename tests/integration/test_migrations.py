@@ -18,8 +18,9 @@ from tests.house import Installation, contact
 from tests.sqlserver import is_babelfish
 
 from ledgerline.databases.database import Database
-from ledgerline.databases.migrate import migrate, newest_revision, revision
+from ledgerline.databases.migrate import migrate, newest_revision, require_newest, revision
 from ledgerline.databases.schema import activity, contacts, metadata
+from ledgerline.errors import TablesNewer
 from ledgerline.url import Engine
 
 _BESIDE = {"alembic_version", *activity.tables}  # not of `schema.metadata`
@@ -146,6 +147,15 @@ def test_migrating_twice_changes_nothing(migrated: Database) -> None:
     assert migrate(migrated) == (newest_revision(), newest_revision())
     assert revision(migrated) == newest_revision()
     assert described(migrated) == before
+
+
+def test_tables_of_a_later_version_are_left_alone(migrated: Database) -> None:
+    with migrated.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    for refused in (migrate, require_newest):
+        with pytest.raises(TablesNewer, match="revision 9999, which this version does not know"):
+            refused(migrated)
+    assert revision(migrated) == "9999"
 
 
 def test_of_two_processes_one_migrates_and_the_other_waits(house: Installation, tmp_path: Path) -> None:

@@ -15,10 +15,12 @@ from tests.house import Installation, contact
 from tests.integration.test_cli import ledgerline
 from tests.postgres import PostgresServer, free_port
 
+from ledgerline.cli.diagnosis import _print_activity
 from ledgerline.databases.engines.sqlserver import unconnected_dialect
+from ledgerline.databases.migrate import newest_revision
 from ledgerline.documents import status_document
 from ledgerline.operations import status as operations
-from ledgerline.operations.status import activity, count_up_to, status
+from ledgerline.operations.status import Activity, activity, count_up_to, status
 from ledgerline.settings import Settings, load_settings
 
 
@@ -132,6 +134,17 @@ def test_what_ran_last(house: Installation) -> None:
 def test_a_main_database_without_tables_has_no_runs(postgres: PostgresServer, tmp_path: Path) -> None:
     found = activity(Installation("postgresql", tmp_path, postgres).settings)
     assert (found.revision, found.sources) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("revision", "step"),
+    [("0001", "Run: ledgerline migrate"), ("9999", "A later version made them: run it.")],
+)
+def test_what_to_do_about_another_revision(
+    capsys: pytest.CaptureFixture[str], revision: str, step: str
+) -> None:
+    _print_activity(Activity(revision, newest_revision(), ()))
+    assert step in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("schema", [None, "dbo_user_new"])

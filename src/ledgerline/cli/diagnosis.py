@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from ledgerline.cli import show
+from ledgerline.databases.migrate import is_known
 from ledgerline.databases.runs import Run, utc_now
 from ledgerline.databases.settling import Pause
 from ledgerline.documents import beside_document, diagnosis_document, status_document
@@ -144,7 +145,10 @@ def _print_activity(activity: Activity) -> None:
         show.out.print(
             f"[yellow]Revision {at} of the main database's tables; the newest is {activity.newest}.[/]"
         )
-        show.out.print("  [bold]→[/] Run: ledgerline migrate")
+        step = (
+            "Run: ledgerline migrate" if is_known(activity.revision) else "A later version made them: run it."
+        )
+        show.out.print(f"  [bold]→[/] {step}")
     table = Table("source", "last run", "ended (UTC)", "last success", box=None, padding=(0, 2))
     for source in activity.sources:
         last, success = source.last, source.last_success

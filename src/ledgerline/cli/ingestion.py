@@ -63,7 +63,11 @@ def demo() -> None:
             [
                 ("ledgerline init", "point Ledgerline at your own databases"),
                 ("ledgerline ingest", "bring your contacts over"),
-                *([] if known else [("ledgerline demo", "once more: nothing has changed, so nothing is written")]),
+                *(
+                    []
+                    if known
+                    else [("ledgerline demo", "once more: nothing has changed, so nothing is written")]
+                ),
             ]
         )
 

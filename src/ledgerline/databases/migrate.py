@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 
 from ledgerline.databases.database import Database
 from ledgerline.databases.schema import activity
+from ledgerline.errors import SettingsError, TablesNewer
 
 
 def _config() -> Config:
@@ -29,10 +30,37 @@ def revision(main: Database) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+def is_known(at: str | None) -> bool:
+    """Whether a revision is of this version or of one before it; None, which is none, is."""
+    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+    return at is None or at in {script.revision for script in scripts}
+
+
+def require_newest(main: Database) -> None:
+    """Raises SettingsError where the tables are of a version before this one, TablesNewer of a later one."""
+    at = revision(main)
+    if at == newest_revision():
+        return
+    _refuse_newer(at)
+    raise SettingsError(
+        f"The main database is at revision {at or 'none'}, this version needs {newest_revision()}.",
+        hint="Run: ledgerline migrate",
+    )
+
+
+def _refuse_newer(at: str | None) -> None:
+    if not is_known(at):
+        raise TablesNewer(
+            f"The main database is at revision {at}, which this version does not know.",
+            hint="A later version of Ledgerline has migrated it: run that one. To go on with this one,"
+            " put back a backup of it: ledgerline backup restore ID --replace",
+        )
+
+
 def migrate(main: Database) -> tuple[str | None, str | None]:
     """Upgrade to the newest revision in one transaction; (revision before, revision after).
 
-    Of several processes one does it, while the others wait.
+    Of several processes one does it, while the others wait. Raises TablesNewer.
     """
     before = revision(main)
     if before != newest_revision():
@@ -40,6 +68,7 @@ def migrate(main: Database) -> tuple[str | None, str | None]:
         with main.begin() as connection:
             main.server.take_turn(connection)
             before = MigrationContext.configure(connection).get_current_revision()
+            _refuse_newer(before)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     with main.begin_activity() as connection:

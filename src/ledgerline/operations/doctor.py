@@ -20,7 +20,7 @@ from typing import Final
 
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines import Limits, server_for
-from ledgerline.databases.migrate import newest_revision, revision
+from ledgerline.databases.migrate import is_known, newest_revision, revision
 from ledgerline.errors import DatabaseError, LedgerlineError, TransientFault
 from ledgerline.operations import doctor_network as network
 from ledgerline.operations.doctor_faults import Fault, Layer, connecting_fault, fault_of
@@ -339,6 +339,9 @@ class _Examination:
         at, newest = revision(self.database), newest_revision()
         if at == newest:
             yield Check(Layer.TABLE, True, f"The tables are at revision {at}, which is this version's.")
+        elif not is_known(at):
+            detail = f"The tables are at revision {at}, which this version does not know."
+            yield self._failed(Layer.TABLE, Fault.TABLES_NEWER, detail)
         elif self.url.engine is Engine.SQLITE:
             yield Check(
                 Layer.TABLE,

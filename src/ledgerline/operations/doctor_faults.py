@@ -23,6 +23,7 @@ from ledgerline.errors import (
     PermissionDenied,
     SettingsError,
     TableMissing,
+    TablesNewer,
     TransientFault,
 )
 
@@ -65,6 +66,7 @@ class Fault(StrEnum):
     TABLE_MISSING = TableMissing.code
     COLUMN_MISSING = ColumnMissing.code
     MIGRATION_NEEDED = "migration_needed"
+    TABLES_NEWER = TablesNewer.code
     INDEX_MISSING = "index_missing"
     TRANSIENT_FAULT = TransientFault.code
     DATABASE_ERROR = DatabaseError.code
@@ -78,6 +80,7 @@ EXIT_CODES: Final[Mapping[Fault, int]] = {
             Fault.TABLE_MISSING,
             Fault.COLUMN_MISSING,
             Fault.MIGRATION_NEEDED,
+            Fault.TABLES_NEWER,
             Fault.TRANSIENT_FAULT,
             Fault.DATABASE_ERROR,
         ),

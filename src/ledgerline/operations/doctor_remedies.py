@@ -210,6 +210,12 @@ _REMEDIES: Final[Mapping[Fault, Mapping[Engine | None, _Steps]]] = {
         None: ("Try again: the server may have been busy for a moment, or somebody holds a lock.",),
     },
     Fault.MIGRATION_NEEDED: {None: ("Run: ledgerline migrate",)},
+    Fault.TABLES_NEWER: {
+        None: (
+            "A later version of Ledgerline has migrated them: run that one.",
+            "To go on with this version, put back a backup of it: ledgerline backup restore ID --replace",
+        ),
+    },
 }
 _WINDOWS: Final[_Steps] = (
     (

@@ -69,6 +69,7 @@ TABLE: Final[Mapping[str, tuple[int, str]]] = {
     "run_missing": (404, "No such run"),
     "stopped": (409, "It was stopped"),
     "environment_mismatch": (503, "The database belongs to another environment"),
+    "tables_newer": (503, "The database is of a later version"),
     "backup_missing": (404, "No such backup"),
     "backup_failed": (503, "The backup failed"),
     "backup_damaged": (422, "The backup is damaged"),
