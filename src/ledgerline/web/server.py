@@ -131,7 +131,7 @@ def _resume(ledgerline: App) -> None:
         _log.warning("no run was resumed", extra={"code": error.code})
         return
     if worker is not None:
-        _log.info("a run that was left is resumed", extra={"process": worker.pid})
+        _log.info("a run that was left is resumed", extra={"pid": worker.pid})
 
 
 def hosts(settings: Settings) -> tuple[str, ...]:
