@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from ledgerline.databases import staging
 from ledgerline.databases.database import Database
+from ledgerline.databases.migrate import migrate
 from ledgerline.databases.schema import Staging
 from ledgerline.url import parse_url
 
@@ -20,3 +23,17 @@ def test_one_description_serves_again_after_it_was_indexed(tmp_path: Path) -> No
             staging.index(connection, tables)  # as a second attempt of the run does
             staging.drop(connection, tables)
         database.close()
+
+
+def test_contacts_that_a_run_is_about_are_found_by_an_index(tmp_path: Path) -> None:
+    """Without it a large increment to a small database was never matched within DB_TIMEOUT on PostgreSQL."""
+    tables = Staging(1, "INVOICE")
+    database = Database(parse_url(f"sqlite:///{(tmp_path / 'main').as_posix()}.db"))
+    migrate(database)
+    with database.begin() as connection:
+        staging.create(connection, tables)
+    for _ in range(2):  # as a second attempt of the run does
+        assert staging.partners(database, tables).is_empty()
+    (index,) = sa.inspect(database.engine).get_indexes(tables.chosen.name)
+    assert index["column_names"] == ["contact_id"]
+    database.close()

@@ -278,6 +278,9 @@ def partners(main: Database, staging: Staging) -> pl.DataFrame:
     """
     with main.begin() as connection:
         choose(connection, staging, _sharing(staging))
+        # Without it PostgreSQL may read all of them for each known record: it thinks that hardly any is left
+        # when what is staged is much more than what is known.
+        _index(connection, staging.chosen.c.contact_id)
         main.server.analyze(connection, [staging.chosen])
     known, is_known_still = _known_still(staging)
     chosen = sa.select(staging.chosen.c.contact_id)
