@@ -153,6 +153,18 @@ def test_the_unit_runs_commands_that_are_there() -> None:
     assert unit["restartpreventexitstatus"] == str(SettingsError.exit_code)
 
 
+def test_commands_leave_the_files_of_the_service_to_itself() -> None:
+    """systemd sets the mode of the folder anew each time that something runs in it."""
+    unit = _Unit("ledgerline.service")["Service"]
+    page = (ROOT / "docs/deployment.md").read_text(encoding="utf-8")
+    for name in ("StateDirectory", "StateDirectoryMode", "UMask"):
+        assert f"--property={name}={unit[name.lower()]} " in page
+    assert f"--setenv={unit['environment']} " in page
+    ticket = _Unit("ledgerline-ticket.service")["Service"]
+    for name in ("statedirectory", "statedirectorymode", "umask"):
+        assert ticket[name] == unit[name]
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd")
 @pytest.mark.parametrize("name", UNITS)
 def test_systemd_takes_the_units(name: str) -> None:
