@@ -169,12 +169,10 @@ def stitch(settled: pl.DataFrame, rest: pl.DataFrame, is_settled: pl.Series) -> 
     """One frame again: the rows of `settled` where `is_settled`, of `rest` elsewhere, each in its order."""
     if rest.is_empty():
         return settled
-    position = (
-        pl.when(is_settled)
-        .then(is_settled.cum_sum().cast(pl.Int64) - 1)
-        .otherwise((~is_settled).cum_sum().cast(pl.Int64) - 1 + settled.height)
-    )
-    return pl.concat([settled, rest])[pl.select(position).to_series()]
+    before = is_settled.cum_sum()  # of each row the settled ones up to it
+    rows = pl.int_range(settled.height, settled.height + len(before), dtype=pl.UInt32, eager=True)
+    position = pl.select(pl.when(is_settled).then(before - 1).otherwise(rows - before)).to_series()
+    return pl.concat([settled, rest], rechunk=True)[position]  # from one chunk rows are taken far quicker
 
 
 def _mended(text: str) -> tuple[str, bool]:
