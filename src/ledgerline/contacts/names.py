@@ -121,6 +121,8 @@ _ONE_CASE: Final = (
 )
 _CASE_IS_SPECIAL: Final = rf"(?:^|[ .])(?:{_MC}|{_MAC}|{_PARTICLES}|{_NUMERALS}|{_CONSONANTS})(?: |$)"
 
+_PLAIN_WORDS: Final = "^(?<first>[a-z]+)(?: (?<second>[a-z]+))?$"
+
 
 class CleanName(NamedTuple):
     """A name fit to be shown, or None and the reason."""
@@ -165,8 +167,20 @@ def match_name(name: str) -> str:
 
 
 def match_name_column(names: pl.Series) -> pl.Series:
-    """`match_name` of each row; null stays null."""
-    return _sort_words_column(decode_ascii_column(names).str.to_lowercase()).alias("match_name")
+    """`match_name` of each row; null stays null. Most names are one plain word or two."""
+    words = names.str.to_lowercase().str.extract_groups(_PLAIN_WORDS).struct.unnest()
+    is_settled = words["first"].is_not_null()
+    first, second = pl.col("first"), pl.col("second")
+    in_order = first <= second
+    low, high = (
+        pl.when(in_order).then(first).otherwise(second),
+        pl.when(in_order).then(second).otherwise(first),
+    )
+    settled = words.filter(is_settled).select(
+        match_name=pl.concat_str(low, high, separator=" ", ignore_nulls=True)
+    )
+    rest = _sort_words_column(decode_ascii_column(names.filter(~is_settled)).str.to_lowercase())
+    return stitch(settled, rest.to_frame("match_name"), is_settled).to_series()
 
 
 def _split_honorific(text: str) -> tuple[str | None, str]:
@@ -296,11 +310,8 @@ def _sort_words_column(texts: pl.Series) -> pl.Series:
         .select("text", _sorted_triple().alias("key"), pl.col("field_3").is_null().alias("is_short"))
     )
     is_short = frame["is_short"]
-    longer = frame.filter(~is_short)["text"]
-    sorted_longer = by_distinct(
-        longer, lambda text: (_sorted_words(text or ""),), pl.Schema({"key": pl.String})
-    )
-    return stitch(frame.filter(is_short).select("key"), sorted_longer, is_short)["key"]
+    longer = frame.filter(~is_short).select(key=pl.col("text").str.split(" ").list.sort().list.join(" "))
+    return stitch(frame.filter(is_short).select("key"), longer, is_short)["key"]
 
 
 def _sorted_triple() -> pl.Expr:
