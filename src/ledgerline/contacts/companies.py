@@ -52,6 +52,10 @@ _LEGAL_FORMS: Final = (
 )
 _LEGAL_ENDING: Final = f"(?: (?:{_LEGAL_FORMS}))+$"  # never the first word: 'Company Ltd' is 'company'
 
+# Columnar. The legal ending as most write it, and what may be left of a name whose key is more than that.
+_USUAL_ENDING: Final = rf"(?:(?:[.,]| &)? (?:{_LEGAL_FORMS}|(?:\(p\)|p[.]) (?:limited|ltd)))+[.]?$"
+_IS_INTRICATE: Final = r"[^0-9a-z ]|^ |  | $|^$| p$|^(?:the|messrs)(?-u:\b)|(?-u:\b)and(?-u:\b)"
+
 # Written in capitals also when a designation changes its case.
 _ABBREVIATION: Final = re.compile(
     "agm|avp|bdm|ca|cao|cdo|ceo|cfo|chro|cio|ciso|cmd|cmo|coo|cpo|cs|cso|cto|cxo|dgm|dvp|ea|erp|evp|gm|hod|hr|hrd"
@@ -156,10 +160,17 @@ def match_company(name: str) -> str:
 
 def match_company_column(names: pl.Series) -> pl.Series:
     """`match_company` of each row; null stays null."""
+    key = names.str.to_lowercase().str.replace(_USUAL_ENDING, "").rename("match_company")
+    is_settled = ~key.str.contains(_IS_INTRICATE).fill_null(value=False)
+    rest = _match_intricate(names.filter(~is_settled))
+    return stitch(key.filter(is_settled).to_frame(), rest, is_settled).to_series()
+
+
+def _match_intricate(names: pl.Series) -> pl.DataFrame:
     text = pl.col("text").str.to_lowercase().str.replace(_MESSRS, "").str.replace_all("'", "", literal=True)
     words = text.str.replace_all(_DOTTED_LETTER, "${1}").str.replace_all(_BETWEEN_WORDS, " ")
     key = words.str.strip_chars(" ").str.replace(_ARTICLE, "").str.replace(_LEGAL_ENDING, "")
-    return decode_ascii_column(names).to_frame("text").select(key.alias("match_company")).to_series()
+    return decode_ascii_column(names).to_frame("text").select(key.alias("match_company"))
 
 
 def clean_designation(raw: str | None) -> CleanDesignation:
