@@ -121,7 +121,13 @@ _ONE_CASE: Final = (
 )
 _CASE_IS_SPECIAL: Final = rf"(?:^|[ .])(?:{_MC}|{_MAC}|{_PARTICLES}|{_NUMERALS}|{_CONSONANTS})(?: |$)"
 
-_PLAIN_WORDS: Final = "^(?<first>[a-z]+)(?: (?<second>[a-z]+))?$"
+# Lower-case words of a match form: two as they mostly are, and up to three in ASCII with what may be between.
+_BETWEEN: Final = r"[\x00-&(-/:-@\[-`{-\x7f]"
+_TWO_WORDS: Final = "^(?<one>[a-z]+)(?:[.]? (?<two>[a-z]+)[.]?)?$"
+_THREE_WORDS: Final = (
+    rf"^{_BETWEEN}*(?<one>[0-9a-z]+)(?:{_BETWEEN}+(?<two>[0-9a-z]+))?"
+    rf"(?:{_BETWEEN}+(?<three>[0-9a-z]+))?{_BETWEEN}*$"
+)
 
 
 class CleanName(NamedTuple):
@@ -167,20 +173,39 @@ def match_name(name: str) -> str:
 
 
 def match_name_column(names: pl.Series) -> pl.Series:
-    """`match_name` of each row; null stays null. Most names are one plain word or two."""
-    words = names.str.to_lowercase().str.extract_groups(_PLAIN_WORDS).struct.unnest()
-    is_settled = words["first"].is_not_null()
-    first, second = pl.col("first"), pl.col("second")
-    in_order = first <= second
-    low, high = (
-        pl.when(in_order).then(first).otherwise(second),
-        pl.when(in_order).then(second).otherwise(first),
+    """`match_name` of each row; null stays null. Few have more than two words, fewer more than three."""
+    words = names.str.to_lowercase().str.extract_groups(_TWO_WORDS).struct.unnest()
+    is_settled = words["one"].is_not_null()
+    settled = words.filter(is_settled).select(_joined(*_in_order("one", "two")))
+    return stitch(settled, _match_three_words(names.filter(~is_settled)), is_settled).to_series()
+
+
+def _match_three_words(names: pl.Series) -> pl.DataFrame:
+    texts = decode_ascii_column(names).str.to_lowercase()
+    words = texts.str.extract_groups(_THREE_WORDS).struct.unnest()
+    is_settled = words["one"].is_not_null()
+    ordered = words.filter(is_settled).with_columns(*_in_order("one", "two"))
+    ordered = ordered.with_columns(*_in_order("two", "three"))
+    settled = ordered.select(_joined(*_in_order("one", "two"), pl.col("three")))
+    return stitch(settled, _match_any_words(texts.filter(~is_settled)), is_settled)
+
+
+def _match_any_words(texts: pl.Series) -> pl.DataFrame:
+    words = (
+        texts.str.replace_all("'", "", literal=True).str.replace_all("[^0-9a-z]+", " ").str.strip_chars(" ")
     )
-    settled = words.filter(is_settled).select(
-        match_name=pl.concat_str(low, high, separator=" ", ignore_nulls=True)
-    )
-    rest = _sort_words_column(decode_ascii_column(names.filter(~is_settled)).str.to_lowercase())
-    return stitch(settled, rest.to_frame("match_name"), is_settled).to_series()
+    return words.str.split(" ").list.sort().list.join(" ").to_frame("match_name")
+
+
+def _in_order(one: str, other: str) -> tuple[pl.Expr, pl.Expr]:
+    """Two columns of words as they stand in the alphabet; nulls come first."""
+    low, high = pl.col(one), pl.col(other)
+    is_so = low < high
+    return pl.when(is_so).then(low).otherwise(high), pl.when(is_so).then(high).otherwise(low).alias(other)
+
+
+def _joined(*words: pl.Expr) -> pl.Expr:
+    return pl.concat_str(*words, separator=" ", ignore_nulls=True).alias("match_name")
 
 
 def _split_honorific(text: str) -> tuple[str | None, str]:
@@ -297,32 +322,3 @@ def _clean_to_row(raw: str | None) -> tuple[str | None, str | None, str | None]:
 
 def _sorted_words(text: str) -> str:
     return " ".join(sorted(re.sub(r"[^0-9a-z]+", " ", text.replace("'", "")).split()))
-
-
-def _sort_words_column(texts: pl.Series) -> pl.Series:
-    """`_sorted_words` of lower-case ASCII rows. Sorting lists is slow, so up to three words are compared."""
-    words = pl.col("text").str.replace_all("'", "", literal=True).str.replace_all("[^0-9a-z]+", " ")
-    frame = (
-        texts.to_frame("text")
-        .select(words.str.strip_chars(" "))
-        .with_columns(pl.col("text").str.split_exact(" ", 3).alias("words"))
-        .unnest("words")
-        .select("text", _sorted_triple().alias("key"), pl.col("field_3").is_null().alias("is_short"))
-    )
-    is_short = frame["is_short"]
-    longer = frame.filter(~is_short).select(key=pl.col("text").str.split(" ").list.sort().list.join(" "))
-    return stitch(frame.filter(is_short).select("key"), longer, is_short)["key"]
-
-
-def _sorted_triple() -> pl.Expr:
-    first, second, third = (pl.col(f"field_{i}") for i in range(3))
-    low, high = pl.min_horizontal(first, second), pl.max_horizontal(first, second)
-    middle = pl.max_horizontal(low, pl.min_horizontal(high, third))
-    triple = (pl.min_horizontal(low, third), middle, pl.max_horizontal(high, third))
-    return (
-        pl.when(second.is_null())
-        .then("text")
-        .when(third.is_null())
-        .then(pl.concat_str(low, high, separator=" "))
-        .otherwise(pl.concat_str(*triple, separator=" "))
-    )
