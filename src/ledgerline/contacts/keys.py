@@ -97,7 +97,8 @@ def match_keys(records: pl.DataFrame) -> Keys:
         name=match_name_column(records["name"]),
         company=match_company_column(records["company_name"]),
         phone_is_link=pl.col("phone_type").ne_missing(PhoneType.MOBILE),
-    ).with_columns(email_is_link=role_mailbox(pl.col("email")) | _is_company_mailbox())
+    )
+    frame = frame.with_columns(email_is_link=_is_link(frame))
     return Keys(_values(frame.filter(pl.col("name") != "")), _people(frame))
 
 
@@ -130,15 +131,20 @@ def _keyed(values: pl.DataFrame, kind: int, is_link: pl.Expr) -> pl.DataFrame:
     return values.select("record", key=key, is_link=is_link).drop_nulls("key")
 
 
-def _is_company_mailbox() -> pl.Expr:
-    """Whether the mailbox is named like the company: omsteel@post.example of Om Steel is nobody's own."""
-    local = pl.col("email").str.extract("^([^@]+)@").str.replace_all("[^0-9a-z]+", "")
-    company = pl.col("company").str.replace_all(" ", "", literal=True)
-    return (local == company).fill_null(value=False)
+def _is_link(frame: pl.DataFrame) -> pl.Series:
+    """Whether a mailbox is a role, or named like the company: omsteel@ of Om Steel is nobody's own."""
+    email, company = pl.col("email"), pl.col("company")
+    begins_alike = email.str.starts_with(company.str.head(1)) | email.str.contains("^[^0-9a-z]")
+    rows = frame.select(begins_alike.fill_null(value=False)).to_series().arg_true()
+    local = email.str.extract("^([^@]+)@").str.replace_all("[^0-9a-z]+", "")
+    is_named = frame[rows].select(local == company.str.replace_all(" ", "", literal=True)).to_series()
+    is_link = frame.select(role_mailbox(email)).to_series()
+    return is_link.scatter(rows.filter(is_named), values=True)
 
 
 def _people(frame: pl.DataFrame) -> pl.DataFrame:
-    mailbox = _hash(pl.col("email").str.replace_all("[0-9]+", ""), _MAILBOX_SEED)
+    frame = frame.with_columns(mailbox=pl.col("email").str.replace_all("[0-9]+", ""))
+    mailbox = _hash(pl.col("mailbox"), _MAILBOX_SEED)  # which reads its column twice
     has = {
         OWN_EMAIL: ~pl.col("email_is_link"),
         OWN_PHONE: pl.col("phone").is_not_null() & ~pl.col("phone_is_link"),
