@@ -23,6 +23,7 @@ _COMPARED_AT_ONCE = 50_000
 _WORKERS = 2
 _NAMES_SAMPLED = 100_000
 _WORDS_COMPARED = 6  # of a name; those of one person seldom have more
+_FEW_WORDS = 3  # and seldom more than these: to align them is a quarter of the work
 
 # How the names of a pair agree, the worst first; what each is worth, and how it is told to a person.
 (
@@ -82,8 +83,12 @@ class Names:
     def __init__(self, hashes: Ints, names: pl.Series, others: pl.Series) -> None:
         """`names` in the order of their distinct `hashes`; `others` only tell which words are frequent."""
         self._hash = hashes
-        chosen = names.filter(pl.Series(hashes % (len(hashes) // _NAMES_SAMPLED + 1) == 0))
-        self._words = _Words.of(names, _occurrences(pl.concat([chosen, others]).unique()))
+        forms = _match_forms(names)
+        chosen = pl.Series(hashes % (len(hashes) // _NAMES_SAMPLED + 1) == 0)
+        counted = names.filter(chosen)
+        others = others.filter(~others.is_in(counted.implode())).unique()
+        counted, of_counted = counted.append(others), forms.filter(chosen).append(match_name_column(others))
+        self._words = _Words.of(names, forms, _occurrences(counted, of_counted))
 
     def agreement(self, one: Ints, other: Ints, full: Flags) -> Codes:
         """How well each pair of names agrees: `CONFLICT` … `SAME`.
@@ -109,14 +114,21 @@ class Names:
         return _compare_names(self._words, pairs >> 32, pairs & 0xFFFFFFFF)
 
 
-def _occurrences(names: pl.Series) -> pl.DataFrame:
+def _match_forms(names: pl.Series) -> pl.Series:
+    half = len(names) // _WORKERS
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        return pl.concat(pool.map(match_name_column, (names[:half], names[half:])))
+
+
+def _occurrences(names: pl.Series, forms: pl.Series) -> pl.DataFrame:
     """[word, count, firsts]: in how many distinct names a word occurs, and as how many a given name.
 
     A given name is the first word that is no initial.
     """
-    words = match_name_column(names).str.split(" ").explode().alias("word").value_counts()
-    given = match_name_column(names.str.extract(r"(\p{L}[\p{L}\p{M}]+)", 1)).alias("word")
-    return words.join(given.value_counts(name="firsts"), on="word", how="left")
+    words = forms.str.split(" ").explode().alias("word").value_counts()
+    given = names.str.extract(r"(\p{L}[\p{L}\p{M}]+)", 1).alias("given").value_counts(name="firsts")
+    firsts = given.select("firsts", word=match_name_column(given["given"])).group_by("word").sum()
+    return words.join(firsts, on="word", how="left")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +136,7 @@ class _Words:
     """Names as words, and words as numbers."""
 
     of_name: Ints  # one row a name: the numbers of its words, then -1
+    is_long: Flags  # whether a name has more than a few words
     foreign: Flags  # whether a name is in another script, of which vowels are lost
     text: pl.Series  # the word of each number, sorted
     length: Ints
@@ -136,27 +149,30 @@ class _Words:
     surname: Flags  # whether it is known as a surname
 
     @classmethod
-    def of(cls, names: pl.Series, occurrences: pl.DataFrame) -> _Words:
-        split = match_name_column(names).str.split(" ")
+    def of(cls, names: pl.Series, forms: pl.Series, occurrences: pl.DataFrame) -> _Words:
+        split = forms.str.split(" ")
         lengths = split.list.len().to_numpy().astype(np.int64)
         words = split.explode()
         text = words.unique().sort().alias("word")
         numbers = words.cast(pl.Enum(text)).to_physical().cast(pl.Int64).to_numpy()
         table = np.full((len(names), max(lengths, default=0)), -1, np.int64)
         table[np.arange(table.shape[1]) < lengths[:, None]] = np.where(words.is_in(_COURTESIES), -1, numbers)
+        is_long: Flags = table[:, _FEW_WORDS:].max(axis=1, initial=-1) >= 0
         known = text.to_frame().join(occurrences, on="word", how="left", maintain_order="left")
         known = known.with_columns(pl.col("count").fill_null(1), pl.col("firsts").fill_null(0))
         is_known = (known["count"] >= _FREQUENT).to_numpy()
         is_first = (known["firsts"] * 2 >= known["count"]).to_numpy()
+        sounds = _sounds(text)
         return cls(
             of_name=table[:, :_WORDS_COMPARED],
+            is_long=is_long,
             foreign=names.str.contains(r"[\p{L}--\p{Latin}]").to_numpy(),
             text=text,
             length=text.str.len_bytes().to_numpy().astype(np.int64),
             initial=text.str.slice(0, 1).rank("dense").to_numpy().astype(np.int64),
             start=_start(text).rank("dense").to_numpy().astype(np.int64),
-            sound=_sounds(text).rank("dense").to_numpy().astype(np.int64),
-            frame=_frames(text),
+            sound=sounds.rank("dense").to_numpy().astype(np.int64),
+            frame=_frames(sounds),
             count=known["count"].to_numpy().astype(np.int64),
             given=is_known & is_first,
             surname=is_known & ~is_first,
@@ -176,16 +192,25 @@ def _sounds(words: pl.Series) -> pl.Series:
     return words.str.replace_many([letter * 2 for letter in ascii_lowercase], list(ascii_lowercase))
 
 
-def _frames(words: pl.Series) -> Ints:
-    consonants = _sounds(words).str.replace_many(_VOWELS, [""] * len(_VOWELS))
+def _frames(sounds: pl.Series) -> Ints:
+    consonants = sounds.str.replace_many(_VOWELS, [""] * len(_VOWELS))
     consonants = consonants.str.replace_all("C", "k", literal=True)  # Devanagari's ch is written as c
     numbers = consonants.rank("dense").to_numpy().astype(np.int64)
     return np.where(consonants.str.len_bytes().to_numpy() < 2, 0, numbers)
 
 
 def _compare_names(words: _Words, left: Ints, right: Ints) -> Codes:
-    """Align the words of each pair of names, the equal ones first, and grade the whole."""
-    one, other = words.of_name[left], words.of_name[right]
+    """Compare pairs of names, those of few words, which nearly all are, among themselves."""
+    grades = np.empty(len(left), np.int8)
+    is_long = words.is_long[left] | words.is_long[right]
+    for length, pairs in ((_FEW_WORDS, np.flatnonzero(~is_long)), (_WORDS_COMPARED, np.flatnonzero(is_long))):
+        grades[pairs] = _compare_words(words, left[pairs], right[pairs], length)
+    return grades
+
+
+def _compare_words(words: _Words, left: Ints, right: Ints, length: int) -> Codes:
+    """Align the words of each pair of names, so many of each, the equal ones first, and grade the whole."""
+    one, other = words.of_name[:, :length][left], words.of_name[:, :length][right]
     equal = (one[:, :, None] == other[:, None, :]) & (one >= 0)[:, :, None]
     in_both, single = equal.any(axis=2), words.length[one] == 1
     given = (in_both & ~single & words.given[one]).any(axis=1)
