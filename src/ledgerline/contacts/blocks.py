@@ -188,18 +188,17 @@ class _Keyed:
     """The keys of all values, and behind them that by name and company of each row, 0 where there is none."""
 
     key: Ints
-    is_link: Flags  # of values
-    record: npt.NDArray[np.uint32]  # of values
-    records: npt.NDArray[np.uint32]  # by row
+    is_link: Flags
+    row: npt.NDArray[np.uint32]
 
     @staticmethod
     def of(values: pl.DataFrame, people: pl.DataFrame) -> _Keyed:
-        identities = identity_key(people).fill_null(0)
+        identities, records = identity_key(people).fill_null(0), people["record"].to_numpy()
+        rows = [np.searchsorted(records, chunk).astype(np.uint32) for chunk in _chunks(values["record"])]
         return _Keyed(
             key=np.concatenate([*_chunks(values["key"]), identities.to_numpy()]),
-            is_link=values["is_link"].to_numpy(),
-            record=np.concatenate([*_chunks(values["record"])]),
-            records=people["record"].to_numpy(),
+            is_link=np.concatenate([*_chunks(values["is_link"]), np.zeros(len(records), bool)]),
+            row=np.concatenate([*rows, np.arange(len(records), dtype=np.uint32)]),
         )
 
     def shared(self, bits: int, number: int) -> tuple[Ints, Ints, Flags]:
@@ -209,20 +208,15 @@ class _Keyed:
         at = at[self.key[at] != 0]
         at = at[np.argsort(self.key[at])]
         begin = starts(self.key[at])
-        at = at[np.repeat(np.diff(begin) > 1, np.diff(begin))]
-        key, (row, is_link) = self.key[at], self._who(at)
-        order = np.lexsort((is_link, row, key))
-        key, row, is_link = key[order], row[order], is_link[order]
-        new = np.ones(len(key), bool)
-        new[1:] = (key[1:] != key[:-1]) | (row[1:] != row[:-1])
-        return key[new], row[new], is_link[new]
-
-    def _who(self, at: Ints) -> tuple[Ints, Flags]:
-        row, is_link = at - len(self.record), np.zeros(len(at), bool)
-        values = np.flatnonzero(row < 0)
-        row[values] = np.searchsorted(self.records, self.record[at[values]])
-        is_link[values] = self.is_link[at[values]]
-        return row, is_link
+        size = np.diff(begin)
+        key = self.key[at[begin[:-1][size > 1]]]
+        at, of = at[np.repeat(size > 1, size)], np.repeat(np.arange(len(key)), size[size > 1])
+        # As one number they are sorted ten times as fast: the key's, the row, whether it is a link.
+        uses = np.sort(of << 33 | self.row[at].astype(np.int64) << 1 | self.is_link[at])
+        new = np.ones(len(uses), bool)
+        new[1:] = uses[1:] >> 1 != uses[:-1] >> 1
+        uses = uses[new]
+        return key[uses >> 33], uses >> 1 & 0xFFFFFFFF, (uses & 1).astype(bool)
 
 
 def _chunks(values: pl.Series) -> Iterator[npt.NDArray[np.generic]]:
@@ -307,13 +301,10 @@ def _bearers(column: str, people: pl.DataFrame, shared: _Shared, sample: Sample 
 
 def _counted(values: pl.Series, wanted: Ints) -> Ints:
     """How often each of `wanted` occurs in `values`."""
-    ordered = np.sort(values.to_numpy())
-    begin = starts(ordered)
-    distinct, counts = ordered[begin[:-1]], np.append(np.diff(begin), 0)
-    place = np.searchsorted(distinct, wanted)
-    found = np.append(distinct, 0)[place] == wanted
-    counted: Ints = np.where(found, counts[place], 0)
-    return counted
+    asked = pl.DataFrame({"value": wanted})
+    found = values.filter(values.is_in(asked["value"].unique().implode())).rename("value").value_counts()
+    counts = asked.join(found, on="value", how="left", maintain_order="left")["count"]
+    return counts.fill_null(0).cast(pl.Int64).to_numpy()
 
 
 def _sampled(people: pl.DataFrame) -> Ints:
