@@ -155,8 +155,12 @@ class _Words:
         words = split.explode()
         text = words.unique().sort().alias("word")
         numbers = words.cast(pl.Enum(text)).to_physical().cast(pl.Int64).to_numpy()
-        table = np.full((len(names), max(lengths, default=0)), -1, np.int64)
-        table[np.arange(table.shape[1]) < lengths[:, None]] = np.where(words.is_in(_COURTESIES), -1, numbers)
+        numbers = np.where(words.is_in(_COURTESIES), -1, numbers)
+        first = np.cumsum(lengths) - lengths
+        table = np.full((len(names), _WORDS_COMPARED), -1, np.int32)
+        for place in range(_WORDS_COMPARED):
+            has = np.flatnonzero(lengths > place)
+            table[has, place] = numbers[first[has] + place]
         is_long: Flags = table[:, _FEW_WORDS:].max(axis=1, initial=-1) >= 0
         known = text.to_frame().join(occurrences, on="word", how="left", maintain_order="left")
         known = known.with_columns(pl.col("count").fill_null(1), pl.col("firsts").fill_null(0))
@@ -164,7 +168,7 @@ class _Words:
         is_first = (known["firsts"] * 2 >= known["count"]).to_numpy()
         sounds = _sounds(text)
         return cls(
-            of_name=table[:, :_WORDS_COMPARED],
+            of_name=table,
             is_long=is_long,
             foreign=names.str.contains(r"[\p{L}--\p{Latin}]").to_numpy(),
             text=text,

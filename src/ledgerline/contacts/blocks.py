@@ -5,10 +5,9 @@ Integers only: what is to be compared is known here, before a single name has be
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,7 @@ import polars as pl
 
 from ledgerline.contacts.keys import EMAIL, KIND_BITS, NAME_COMPANY, Keys, identity_key, match_keys
 
-Ints: TypeAlias = npt.NDArray[np.int64]
+Ints: TypeAlias = npt.NDArray[np.signedinteger[Any]]
 Codes: TypeAlias = npt.NDArray[np.int8]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
@@ -27,7 +26,10 @@ _LARGEST_LINK = 5
 
 _NAMES_SAMPLED = 30_000
 _KEYS_AT_ONCE = 1_000_000  # are looked through for those that several records share
+_KEYS_READ = 100_000  # are read at a time: they are in many chunks, and not to be joined
 _WORKERS = 2
+
+ROW = np.int32  # numbers rows, pairs and blocks: each is there many times, and there are fewer than 2³¹
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Candidates:
     record: Ints
     name: Ints
     company: Ints
-    mailbox: Ints
+    mailbox: npt.NDArray[np.uint32]
     traits: Codes
 
 
@@ -132,7 +134,7 @@ class _Shared:
 
     @property
     def size(self) -> Ints:
-        return np.diff(self.start)
+        return np.diff(self.start).astype(ROW)
 
     @property
     def large(self) -> Flags:
@@ -153,7 +155,7 @@ def block(keys: Keys, known: pl.Series | None = None, sample: Sample | None = No
     chosen[left] = chosen[right] = True
     if known is not None:
         chosen[people["record"].search_sorted(known.cast(pl.UInt32)).to_numpy()] = True
-    row = np.cumsum(chosen) - 1
+    row = np.cumsum(chosen, dtype=ROW) - 1
     return Blocks(
         candidates=_candidates(people.filter(pl.Series(chosen))),
         kind=shared.kind,
@@ -173,8 +175,8 @@ def block(keys: Keys, known: pl.Series | None = None, sample: Sample | None = No
 
 def _shared(values: pl.DataFrame, people: pl.DataFrame) -> _Shared:
     """Look through the keys slice by slice: so two cores do it, and little is in memory at a time."""
-    keyed = _Keyed.of(values, people)
-    bits = (len(keyed.key) // _KEYS_AT_ONCE).bit_length()
+    keyed = _Keyed(values, people)
+    bits = ((len(values) + len(people)) // _KEYS_AT_ONCE).bit_length()
     with ThreadPoolExecutor(_WORKERS) as pool:
         slices = pool.map(lambda number: keyed.shared(bits, number), range(1 << bits))
         key, row, is_link = (np.concatenate(parts) for parts in zip(*slices, strict=True))
@@ -183,45 +185,41 @@ def _shared(values: pl.DataFrame, people: pl.DataFrame) -> _Shared:
     return _Shared(row, start, kind, _own(is_link, start[:-1], kind))
 
 
-@dataclass(frozen=True, slots=True)
 class _Keyed:
-    """The keys of all values, and behind them that by name and company of each row, 0 where there is none."""
+    """The keys of all values, and behind them that by name and company of each row."""
 
-    key: Ints
-    is_link: Flags
-    row: npt.NDArray[np.uint32]
-
-    @staticmethod
-    def of(values: pl.DataFrame, people: pl.DataFrame) -> _Keyed:
-        identities, records = identity_key(people).fill_null(0), people["record"].to_numpy()
-        rows = [np.searchsorted(records, chunk).astype(np.uint32) for chunk in _chunks(values["record"])]
-        return _Keyed(
-            key=np.concatenate([*_chunks(values["key"]), identities.to_numpy()]),
-            is_link=np.concatenate([*_chunks(values["is_link"]), np.zeros(len(records), bool)]),
-            row=np.concatenate([*rows, np.arange(len(records), dtype=np.uint32)]),
-        )
+    def __init__(self, values: pl.DataFrame, people: pl.DataFrame) -> None:
+        identities = people.select("record", key=identity_key(people), is_link=pl.lit(value=False))
+        self._keys = (values.select(identities.columns), identities.drop_nulls("key"))
+        self._records = people["record"].to_numpy()
 
     def shared(self, bits: int, number: int) -> tuple[Ints, Ints, Flags]:
         """What several records share of one of 1 << bits slices: (key, row, is_link), each record once."""
-        lowest = KIND_BITS + 1  # the bits of the kind are not among those that make the slices
-        at = np.flatnonzero(self.key & ((1 << bits) - 1) * lowest == number * lowest)
-        at = at[self.key[at] != 0]
-        at = at[np.argsort(self.key[at])]
-        begin = starts(self.key[at])
+        key, row, is_link = self._slice(bits, number)
+        at = np.argsort(key)
+        begin = starts(key[at])
         size = np.diff(begin)
-        key = self.key[at[begin[:-1][size > 1]]]
+        key = key[at[begin[:-1][size > 1]]]
         at, of = at[np.repeat(size > 1, size)], np.repeat(np.arange(len(key)), size[size > 1])
         # As one number they are sorted ten times as fast: the key's, the row, whether it is a link.
-        uses = np.sort(of << 33 | self.row[at].astype(np.int64) << 1 | self.is_link[at])
+        uses = np.sort(of << 33 | row[at] << 1 | is_link[at])
         new = np.ones(len(uses), bool)
         new[1:] = uses[1:] >> 1 != uses[:-1] >> 1
         uses = uses[new]
-        return key[uses >> 33], uses >> 1 & 0xFFFFFFFF, (uses & 1).astype(bool)
+        return key[uses >> 33], (uses >> 1 & 0xFFFFFFFF).astype(ROW), (uses & 1).astype(bool)
 
-
-def _chunks(values: pl.Series) -> Iterator[npt.NDArray[np.generic]]:
-    """One array after the other, so that they need not be joined twice."""
-    return (chunk.to_numpy() for chunk in values.get_chunks())
+    def _slice(self, bits: int, number: int) -> tuple[Ints, Ints, Flags]:
+        lowest = KIND_BITS + 1  # the bits of the kind are not among those that make the slices
+        mask, wanted = ((1 << bits) - 1) * lowest, number * lowest
+        keys, rows, links = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, bool)]
+        for frame in self._keys:
+            for part in frame.iter_slices(_KEYS_READ):
+                record, key, is_link = (column.to_numpy() for column in part.get_columns())
+                at = np.flatnonzero(key & mask == wanted)
+                keys.append(key[at])
+                rows.append(np.searchsorted(self._records, record[at]))
+                links.append(is_link[at])
+        return np.concatenate(keys), np.concatenate(rows), np.concatenate(links)
 
 
 def _own(is_link: Flags, first: Ints, kind: Codes) -> Flags:
@@ -252,20 +250,20 @@ def _pairs(shared: _Shared, name: Ints) -> tuple[Ints, Ints, Ints]:
     return (
         shared.row[np.concatenate([left, alike[0]])],
         shared.row[np.concatenate([right, alike[1]])],
-        np.concatenate([number[~large][of], alike[2]]),
+        np.concatenate([number[~large][of], alike[2]]).astype(ROW),
     )
 
 
 def all_pairs(first: Ints, size: Ints) -> tuple[Ints, Ints, Ints]:
     """Every pair of positions within the runs of `size` that begin at `first`, and the run of each pair."""
-    lefts, rights, runs = ([np.zeros(0, np.int64)] for _ in range(3))
+    lefts, rights, runs = ([np.zeros(0, ROW)] for _ in range(3))
     for length in np.unique(size[size > 1]):
         run = np.flatnonzero(size == length)
         above, below = np.triu_indices(length, 1)
         begin = first[run][:, None]
-        lefts.append((begin + above).ravel())
-        rights.append((begin + below).ravel())
-        runs.append(np.repeat(run, len(above)))
+        lefts.append((begin + above).ravel().astype(ROW))
+        rights.append((begin + below).ravel().astype(ROW))
+        runs.append(np.repeat(run.astype(ROW), len(above)))
     return np.concatenate(lefts), np.concatenate(rights), np.concatenate(runs)
 
 
@@ -284,14 +282,14 @@ def _names_in_large(shared: _Shared, name: Ints) -> Ints:
     names = name[shared.row[inside]]
     order = np.lexsort((names, within))
     changes = (np.diff(within[order], prepend=-1) != 0) | (np.diff(names[order], prepend=0) != 0)
-    return np.bincount(within[order][changes], minlength=len(large))
+    return np.bincount(within[order][changes], minlength=len(large)).astype(ROW)
 
 
 def _bearers(column: str, people: pl.DataFrame, shared: _Shared, sample: Sample | None) -> Ints:
     """For blocks by name and company, how many records have the hash that is common to the block."""
     by_both = shared.kind == NAME_COMPANY
     hashes = people[column].to_numpy()[shared.row[shared.start[:-1][by_both]]]
-    counts = np.zeros(len(by_both), np.int64)
+    counts = np.zeros(len(by_both), ROW)
     if sample is None:
         counts[by_both] = _counted(people[column], hashes)
     else:
@@ -319,6 +317,6 @@ def _candidates(people: pl.DataFrame) -> Candidates:
         record=people["record"].to_numpy().astype(np.int64),
         name=people["name_hash"].to_numpy(),
         company=people["company_hash"].to_numpy(),
-        mailbox=people["mailbox"].to_numpy().astype(np.int64),
+        mailbox=people["mailbox"].to_numpy(),
         traits=people["traits"].to_numpy().astype(np.int8),
     )

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from ledgerline.contacts.agreement import LOOSE, RENAMED, SAME, Names
-from ledgerline.contacts.blocks import Candidates, Codes, Flags, Ints, all_pairs, starts
+from ledgerline.contacts.blocks import ROW, Candidates, Codes, Flags, Ints, all_pairs, starts
 from ledgerline.contacts.forest import components, parents
 from ledgerline.contacts.keys import FULL_NAME
 
@@ -34,7 +34,7 @@ class Pairs:
     right: Ints
     shared: npt.NDArray[np.int16]
     agreement: Codes
-    score: Ints
+    score: Codes
 
     def only(self, chosen: Flags | Ints) -> Pairs:
         return Pairs(*(getattr(self, field.name)[chosen] for field in fields(self)))
@@ -52,15 +52,17 @@ def join_pairs(merging: Pairs, contact: Ints, candidates: Candidates, names: Nam
 
 def _identities(contact: Ints) -> Pairs:
     """What is known to be one contact, each row with the first."""
-    right = np.flatnonzero(contact != np.arange(len(contact)))
-    nothing = np.zeros(len(right), np.int16)
-    return Pairs(contact[right], right, nothing, nothing.astype(np.int8), np.full(len(right), IDENTITY))
+    right = np.flatnonzero(contact != np.arange(len(contact))).astype(ROW)
+    nothing, sure = np.zeros(len(right), np.int16), np.full(len(right), IDENTITY, np.int8)
+    return Pairs(contact[right], right, nothing, nothing.astype(np.int8), sure)
 
 
 def _together(identities: Pairs, merging: Pairs) -> Pairs:
     """Both, each pair once; an identity stands before other evidence."""
+    if not len(identities.left):
+        return merging
     pairs = Pairs(*(np.concatenate(both) for both in zip(astuple(identities), astuple(merging), strict=True)))
-    _, first = np.unique(pairs.left << 32 | pairs.right, return_index=True)
+    _, first = np.unique(as_one(pairs.left, pairs.right), return_index=True)
     return pairs.only(first)
 
 
@@ -120,7 +122,13 @@ def _conflicts(
 
 def _codes(one: Ints, other: Ints) -> Ints:
     """A pair of rows as one number, whichever comes first."""
-    return np.minimum(one, other) << 32 | np.maximum(one, other)
+    return as_one(np.minimum(one, other), np.maximum(one, other))
+
+
+def as_one(high: Ints, low: Ints) -> Ints:
+    """Two row numbers as one number."""
+    codes: Ints = high.astype(np.int64) << 32 | low
+    return codes
 
 
 def _enemies(left: Ints, right: Ints) -> dict[int, set[int]]:
@@ -168,7 +176,7 @@ def explain(edges: Pairs, labels: Ints, rules: pl.Series, candidates: Candidates
     rows = np.flatnonzero(inside)
     first = labels[rows] == rows
     partner = _next_to_founder(edges, labels)[rows]
-    edge = np.searchsorted(edges.left << 32 | edges.right, _codes(rows, partner))  # the edges are sorted
+    edge = np.searchsorted(as_one(edges.left, edges.right), _codes(rows, partner))  # the edges are sorted
     edge[first] = 0
     ids = candidates.record
     return pl.DataFrame(
@@ -177,7 +185,7 @@ def explain(edges: Pairs, labels: Ints, rules: pl.Series, candidates: Candidates
             "cluster": ids[labels[rows]],
             "rule": rules.gather(edge),
             "partner": ids[partner],
-            "score": edges.score[edge],
+            "score": edges.score[edge].astype(np.int64),
             "first": first,
         }
     ).select("record", "cluster", pl.when(~pl.col("first")).then(pl.col("rule", "partner", "score")))
@@ -187,7 +195,9 @@ def _next_to_founder(edges: Pairs, labels: Ints) -> Ints:
     """For each row the next on the strongest path to the first of its cluster."""
     partner = labels.copy()
     several = (np.bincount(labels, minlength=len(labels)) > 2)[labels]  # of two there is but one path
+    rows, place = np.flatnonzero(several), np.cumsum(several, dtype=ROW) - 1
     paths = edges.only(several[edges.left])
-    onward = parents(paths.left, paths.right, paths.score, np.unique(labels[paths.left]), len(labels))
-    partner[several] = onward[several]
+    roots = place[rows[labels[rows] == rows]]
+    onward = parents(place[paths.left], place[paths.right], paths.score, roots, len(rows))
+    partner[rows] = rows[onward]
     return partner

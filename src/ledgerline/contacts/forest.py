@@ -6,20 +6,22 @@ Each round at least halves their number, and components are people, so a few rou
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-Ints: TypeAlias = npt.NDArray[np.int64]
+Ints: TypeAlias = npt.NDArray[np.signedinteger[Any]]
 Flags: TypeAlias = npt.NDArray[np.bool_]
+
+_NODE = np.int32  # numbers nodes and edges, of which there are fewer than 2³¹
 
 
 def components(left: Ints, right: Ints, size: int) -> Ints:
     """Of each of `size` nodes the smallest node of its component."""
     labels, _ = _span(left, right, size)
-    first = np.arange(size)
-    first[labels[::-1]] = np.arange(size)[::-1]  # what is written last stays
+    first = np.arange(size, dtype=_NODE)
+    first[labels[::-1]] = np.arange(size, dtype=_NODE)[::-1]  # what is written last stays
     return first[labels]
 
 
@@ -32,7 +34,7 @@ def parents(left: Ints, right: Ints, strength: Ints, roots: Ints, size: int) -> 
     order = np.argsort(-strength, kind="stable")
     _, chosen = _span(left[order], right[order], size)
     ends = left[order[chosen]], right[order[chosen]]
-    parent, is_reached = np.arange(size), np.zeros(size, bool)
+    parent, is_reached = np.arange(size, dtype=_NODE), np.zeros(size, bool)
     is_reached[roots] = True
     while len(ends[0]):
         for near, far in (ends, ends[::-1]):
@@ -51,19 +53,19 @@ def _span(left: Ints, right: Ints, size: int) -> tuple[Ints, Flags]:
 
     The edges come in order of strength, the strongest first.
     """
-    label, chosen = np.arange(size), np.zeros(len(left), bool)
-    edges = np.flatnonzero(left != right)
+    label, chosen = np.arange(size, dtype=_NODE), np.zeros(len(left), bool)
+    edges = np.flatnonzero(left != right).astype(_NODE)
     while len(edges):
         ends = label[left[edges]], label[right[edges]]
-        strongest = np.full(size, len(left))
+        strongest = np.full(size, len(left), _NODE)
         for end in ends:  # the strongest is written last
-            best = np.full(size, len(left))
+            best = np.full(size, len(left), _NODE)
             best[end[::-1]] = edges[::-1]
             np.minimum(strongest, best, out=strongest)
         roots = np.flatnonzero(strongest < len(left))
         taken = strongest[roots]
         chosen[taken] = True
-        parent = np.arange(size)
+        parent = np.arange(size, dtype=_NODE)
         parent[roots] = label[left[taken]] + label[right[taken]] - roots  # the other end
         mutual = roots[(parent[parent[roots]] == roots) & (roots < parent[roots])]
         parent[mutual] = mutual

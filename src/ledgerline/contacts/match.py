@@ -43,11 +43,12 @@ from ledgerline.contacts.agreement import (
     VARIANT,
     Names,
 )
-from ledgerline.contacts.blocks import Blocks, Candidates, Codes, Flags, Ints, Sample, starts
+from ledgerline.contacts.blocks import ROW, Blocks, Candidates, Codes, Flags, Ints, Sample, starts
 from ledgerline.contacts.clusters import (
     IDENTITY,
     Ends,
     Pairs,
+    as_one,
     explain,
     join_pairs,
     labels_of,
@@ -70,7 +71,7 @@ _PERSONAL = _PERSONAL_EMAIL | _PERSONAL_PHONE | _LANDLINE
 _CROWD = 3  # so many people use what is nobody's own
 
 # How the agreement of two names counts, and how it is told to a person.
-_AGREEMENT_POINTS = np.zeros(SAME + 1, np.int64)
+_AGREEMENT_POINTS = np.zeros(SAME + 1, np.int8)
 for _level, _points in {
     CONFLICT: -20,
     RIVAL: -3,
@@ -176,7 +177,7 @@ def _comparable(candidates: Candidates, names: pl.DataFrame, sample: Sample | No
 
 def _known(candidates: Candidates, contacts: pl.DataFrame | None) -> Ints:
     """Of each row the first row that is known to be of the same contact."""
-    first = np.arange(len(candidates.record))
+    first = np.arange(len(candidates.record), dtype=ROW)
     if contacts is not None and len(contacts):
         row = np.searchsorted(candidates.record, contacts["record"].to_numpy())
         known = pl.DataFrame({"row": row, "contact_id": contacts["contact_id"]}).drop_nulls()
@@ -206,8 +207,9 @@ def _judge(blocks: Blocks, names: Names) -> Pairs:
     evidence = _evidence(blocks, agreement)[blocks.block]
     evidence[_ambiguous(blocks, agreement)] = 0
     evidence[blocks.kind[blocks.block] == EMAIL] |= _ADDRESS
-    order = np.argsort(left << 32 | right, kind="stable")
-    start = starts((left << 32 | right)[order])[:-1]
+    codes = as_one(left, right)
+    order = np.argsort(codes)
+    start = starts(codes[order])[:-1]
     first = order[start]
     shared = np.bitwise_or.reduceat(evidence[order], start) if len(start) else evidence
     return _score(candidates, left[first], right[first], shared, agreement[first])
@@ -265,9 +267,10 @@ def _persons(blocks: Blocks, agrees: Flags) -> Ints:
     persons = np.maximum(blocks.names, 1)
     contested = _holding(blocks, ~agrees)
     inside = contested[blocks.block]
-    block, agrees = blocks.block[inside] << 32, agrees[inside]
+    block, agrees = blocks.block[inside], agrees[inside]
     uses, ends = np.unique(
-        np.concatenate([block | blocks.left[inside], block | blocks.right[inside]]), return_inverse=True
+        np.concatenate([as_one(block, blocks.left[inside]), as_one(block, blocks.right[inside])]),
+        return_inverse=True,
     )
     left, right = ends.reshape(2, -1)[:, agrees]
     first = np.unique(components(left, right, len(uses)))
@@ -280,7 +283,7 @@ def _chance(blocks: Blocks) -> tuple[Flags, Flags]:
     of that size; and whether nobody else has the name."""
     same = blocks.kind == NAME_COMPANY
     likely = blocks.colleagues > _LARGE_COMPANY
-    likely |= blocks.namesakes * blocks.colleagues > _NAMESAKES * blocks.total
+    likely |= blocks.namesakes.astype(np.int64) * blocks.colleagues > _NAMESAKES * blocks.total
     unique = (blocks.namesakes == 0) & (blocks.size == 2) & (blocks.colleagues <= _SMALL_COMPANY)
     unique &= blocks.total >= _TELLING if blocks.sample is None else False
     return same & likely, same & unique
@@ -295,7 +298,7 @@ def _score(candidates: Candidates, left: Ints, right: Ints, shared: Bits, agreem
     shared = shared | np.where((one != 0) & (one == other), _COMPANY, 0).astype(np.int16)
     score = _AGREEMENT_POINTS[agreement]
     for bit, points in _SHARED_POINTS.items():
-        score += points * _has(shared, bit)
+        score += np.int8(points) * _has(shared, bit)
     company, alone = _has(shared, _COMPANY), ~_has(shared, _PERSONAL)
     # The mailbox or the switchboard of a company says no more than the company, its landline hardly more.
     score += _has(shared, _SHARED_EMAIL | _SHARED_PHONE) & ~company
@@ -344,12 +347,12 @@ def _suggest(pairs: Pairs, labels: Ints, apart: Ends, candidates: Candidates) ->
     """The best pair between any two clusters that may be one person, but not those kept apart by a person."""
     doubtful = pairs.only((pairs.score >= SUGGEST) & (labels[pairs.left] != labels[pairs.right]))
     one, other = np.sort([labels[doubtful.left], labels[doubtful.right]], axis=0)
-    between = one << 32 | other
+    between = as_one(one, other)
     best = np.lexsort((doubtful.right, doubtful.left, -doubtful.score))
     _, first = np.unique(between[best], return_index=True)
     best = np.sort(best[first])
     low, high = np.sort([labels[apart[0]], labels[apart[1]]], axis=0)
-    best = best[~np.isin(between[best], low << 32 | high)]
+    best = best[~np.isin(between[best], as_one(low, high))]
     doubtful = doubtful.only(best)
     ids = candidates.record
     return pl.DataFrame(
@@ -357,7 +360,7 @@ def _suggest(pairs: Pairs, labels: Ints, apart: Ends, candidates: Candidates) ->
             "left": ids[doubtful.left],
             "right": ids[doubtful.right],
             "rule": _rules(doubtful),
-            "score": doubtful.score,
+            "score": doubtful.score.astype(np.int64),
             "why": _why(doubtful),
         }
     )
