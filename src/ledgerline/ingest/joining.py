@@ -197,32 +197,59 @@ def joined_records(matches: Matches, clustered: pl.DataFrame, first_new: int) ->
     clustered  [record, record_key, source_record_id, contact_id, is_staged]: at least all records of clusters
                and all known ones, with the contact that each was known or staged with
     """
-    named = clustered.select("record", "record_key", "source_record_id", "contact_id", "is_staged")
-    clusters = matches.clusters.join(named, on="record").filter(pl.col("is_staged").any().over("cluster"))
-    founders = named.select(cluster="record", founder="contact_id")
-    partners = named.select(partner="record", match_partner="source_record_id")
-    joined = pl.col("rule") != MatchRule.IDENTITY.value  # the others belonged to their contact before
-    links = (
-        clusters.with_columns(pl.when(joined).then(pl.col("rule", "partner", "score")))
-        .join(founders, on="cluster")
-        .join(partners, on="partner", how="left")
-        .select(
-            "record",
-            "record_key",
-            "source_record_id",
-            old_contact_id="contact_id",
-            contact_id="founder",
-            match_rule="rule",
-            match_partner="match_partner",
-            match_score=pl.col("score").cast(pl.Float64),
-        )
-        # SQLite indexes them anew for each join: in order, that is quick.
-        .sort("record_key", "source_record_id")
+    named = clustered.select("record", "record_key", "source_record_id", "contact_id", "is_staged").sort(
+        "record"
     )
-    others = named.join(links, on="record", how="anti")
-    contacts = pl.concat(frame.select("record", "contact_id") for frame in (links, others))
-    suggestions = _suggested(matches.suggestions, contacts, first_new)
-    return Joined(links.drop("record"), suggestions, matches.capped)
+    clusters = _with_new(matches.clusters, named)
+    joined = pl.col("rule") != MatchRule.IDENTITY.value  # the others belonged to their contact before
+    clusters = clusters.with_columns(pl.when(joined).then(pl.col("rule", "partner", "score")))
+    own, founder = _found(named, clusters["record"]), _found(named, clusters["cluster"])
+    partner = _found(named, clusters["partner"])
+    links = pl.DataFrame(
+        {
+            "record": clusters["record"],
+            "record_key": named["record_key"].gather(own),
+            "source_record_id": named["source_record_id"].gather(own),
+            "old_contact_id": named["contact_id"].gather(own),
+            "contact_id": named["contact_id"].gather(founder),
+            "match_rule": clusters["rule"],
+            "match_partner": named["source_record_id"].gather(partner),
+            "match_score": clusters["score"].cast(pl.Float64),
+        }
+    )
+    suggestions = _suggested(matches.suggestions, _contacts(matches.suggestions, links, named), first_new)
+    return Joined(_in_order(links.drop("record")), suggestions, matches.capped)
+
+
+def _with_new(clusters: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
+    """The clusters in which something is new."""
+    is_staged = named["is_staged"]
+    if is_staged.all():
+        return clusters
+    new = clusters["cluster"].filter(is_staged.gather(_found(named, clusters["record"]))).unique()
+    return clusters.filter(pl.col("cluster").is_in(new.implode()))
+
+
+def _found(named: pl.DataFrame, records: pl.Series) -> pl.Series:
+    """Where each record stands in `named`, which is sorted: a join would take ten times the memory."""
+    place = named["record"].search_sorted(records.fill_null(0))
+    return pl.select(pl.when(records.is_not_null()).then(place)).to_series()
+
+
+def _in_order(links: pl.DataFrame) -> pl.DataFrame:
+    """In the order of their keys: SQLite indexes them anew for each join, and does so quickly then."""
+    links = links.sort("record_key")
+    key = links["record_key"]
+    has_twins = (key == key.shift()).any()
+    return links.sort("record_key", "source_record_id") if has_twins else links
+
+
+def _contacts(suggestions: pl.DataFrame, links: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
+    """[record, contact_id]: the contacts of the records that are suggested, as far as they are known here."""
+    ends = pl.concat([suggestions["left"], suggestions["right"]]).unique()
+    is_end = pl.col("record").is_in(ends.implode())
+    joined, known = (frame.filter(is_end).select("record", "contact_id") for frame in (links, named))
+    return pl.concat([joined, known.join(joined, on="record", how="anti")])
 
 
 def _suggested(suggestions: pl.DataFrame, contacts: pl.DataFrame, first_new: int) -> pl.DataFrame:
