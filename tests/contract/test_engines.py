@@ -20,7 +20,7 @@ from sqlalchemy.dialects import mysql
 from tests.servers import INVOICE_ENGINES, MAIN_ENGINES
 
 from ledgerline.databases.database import Database
-from ledgerline.databases.engines import Limits, Load, is_among
+from ledgerline.databases.engines import Limits, Load
 from ledgerline.databases.schema import BigInt, Text, Timestamp, activity, key_text, run_progress, words
 from ledgerline.errors import (
     ColumnMissing,
@@ -126,6 +126,7 @@ def test_a_schema_is_looked_into(place: Place) -> None:
         assert database.has_table("t", "dbo_user_new")
         assert not database.has_table("t")
         assert list(database.columns("t", "dbo_user_new")) == ["id"]
+        assert database.columns("t") == {}
 
 
 def test_rows_are_estimated_without_a_scan(place: Place) -> None:
@@ -585,6 +586,33 @@ def test_of_readers_in_several_threads_the_last_closes_what_they_share(place: Pl
             database.close()
 
 
+def test_few_rows_are_read_over_the_pool_as_they_are_in_bulk(place: Place) -> None:
+    columns = sa.Column("said", Text), sa.Column("is_so", sa.Boolean), sa.Column("share", sa.Float)
+    table = place.table(*columns)
+    kinds = pl.Schema({"id": pl.Int64, "said": pl.String, "is_so": pl.Boolean, "share": pl.Float64})
+    told = [
+        (-(2**62), None, None, None),
+        (0, "", False, 0.1),
+        (1, 'a "quoted", line\r\nand another', True, -2.5),
+        (2, "null", True, 1e300),
+        (3, "\\N", False, 3.0),
+        (4, " నమస్తే 🙂 ", None, None),
+    ]
+    rows = pl.DataFrame(told, schema=kinds, orient="row")
+    place.load((table, rows))
+    query = sa.select(table).order_by(table.c.id)
+    none = query.where(table.c.id > 4)
+    with place.opened() as database:
+        with database.connect() as connection:
+            inside = database.server.read_few(connection, query).cast(kinds)
+            nothing = database.server.read_few(connection, none)
+        readings = (database.read, database.read_few, database.reading_few().read)
+        for frame in (inside, *(read(query).cast(kinds) for read in readings)):
+            assert_frame_equal(frame, rows)
+        for frame in (nothing, *(read(none) for read in readings)):
+            assert (frame.columns, frame.height) == (rows.columns, 0)
+
+
 @only("postgresql", "sqlserver", "mysql")
 def test_what_could_not_be_opened_ahead_tells_when_it_is_needed(place: Place) -> None:
     database = Database(replace(place.url, port=_closed_port(), connect_timeout=2), read_only=True)
@@ -595,8 +623,10 @@ def test_what_could_not_be_opened_ahead_tells_when_it_is_needed(place: Place) ->
 
 
 @pytest.mark.parametrize("integers", [[], [3], [2, 3, -4, 2**62]])
-def test_integers_can_be_written_out(place: Place, integers: list[int]) -> None:
+def test_integers_can_be_named(place: Place, integers: list[int]) -> None:
     table = place.table()
     place.load((table, pl.DataFrame({"id": [-4, 1, 3, 2**62]})))
-    rows = place.rows(sa.select(table.c.id).where(is_among(table.c.id, integers)).order_by(table.c.id))
+    with place.opened() as database:
+        is_among = database.server.is_among(table.c.id, integers)
+        rows = database.read(sa.select(table.c.id).where(is_among).order_by(table.c.id))
     assert rows["id"].to_list() == sorted({-4, 1, 3, 2**62} & set(integers))

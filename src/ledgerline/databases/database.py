@@ -6,12 +6,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
+from copy import copy
 from typing import Any, TypeVar
 
 import polars as pl
 import sqlalchemy as sa
 
-from ledgerline.databases.engines import Aside, Limits, Load, Reader, explained, render, server_for
+from ledgerline.databases.engines import Aside, Limits, Load, Query, Reader, explained, render, server_for
 from ledgerline.databases.retry import patiently
 from ledgerline.errors import LedgerlineError
 from ledgerline.url import DatabaseUrl, Engine
@@ -32,6 +33,7 @@ class Database:
         self.server = server_for(url.engine)
         self.engine = self.server.create_engine(url, self.limits, read_only=read_only)
         self.before_writing: Callable[[], None] | None = None  # may refuse, by raising
+        self._reads_few = False
         self._readers = threading.local()
         self._open_readers: list[Reader] = []
         self._ahead: list[Future[Reader]] = []  # connections for reading that are being opened
@@ -91,10 +93,12 @@ class Database:
 
         return patiently(explained, self.limits.retries, self.limits.retry_delay_ms)
 
-    def read(self, query: sa.SelectBase) -> pl.DataFrame:
+    def read(self, query: Query) -> pl.DataFrame:
         """The rows of a query as a frame, over this thread's own bulk-reading connection."""
         if not isinstance(query, sa.SelectBase):
             raise TypeError("Only queries are read.")
+        if self._reads_few:
+            return self.read_few(query)
         reader = self._reader()
         try:
             with self._explained():
@@ -103,6 +107,19 @@ class Database:
             if error.retryable:  # its connection may be broken; the next read opens another
                 self._give_up(reader)
             raise
+
+    def read_few(self, query: Query) -> pl.DataFrame:
+        """The same for some thousand rows at most, without waiting for a connection for bulk reading."""
+        if not self.server.opens_readers_slowly:
+            return self.read(query)
+        with self.connect() if self.read_only else self.begin() as connection:
+            return self.server.read_few(connection, query)
+
+    def reading_few(self) -> Database:
+        """This database for whoever reads some thousand rows at most: `read` is `read_few`."""
+        few = copy(self)
+        few._reads_few = self.server.opens_readers_slowly
+        return few
 
     def expect_reading(self) -> None:
         """Begin to open a connection for bulk reading, where that takes long; the first `read` takes it."""
@@ -141,9 +158,12 @@ class Database:
             return sa.inspect(connection).has_table(name, schema=schema)
 
     def columns(self, name: str, schema: str | None = None) -> dict[str, Any]:
-        """The columns of a table: name → SQLAlchemy's description of it."""
+        """The columns of a table: name → SQLAlchemy's description of it. None: there is no such table."""
         with self.connect() as connection:
-            described = sa.inspect(connection).get_columns(name, schema=schema)
+            try:
+                described = sa.inspect(connection).get_columns(name, schema=schema)
+            except sa.exc.NoSuchTableError:
+                return {}
             return {column["name"]: column for column in described}
 
     def indexes(self, name: str, schema: str | None = None) -> list[tuple[tuple[str, ...], bool]]:

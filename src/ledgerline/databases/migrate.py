@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -20,7 +21,9 @@ def _config() -> Config:
     return config
 
 
+@cache
 def newest_revision() -> str | None:
+    """The last of the migrations that this version brings."""
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 

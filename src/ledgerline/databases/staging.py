@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
 
 from ledgerline.contacts.model import CLEAN
 from ledgerline.databases.database import Database
-from ledgerline.databases.engines import AT_ONCE, is_among
+from ledgerline.databases.engines import Query, in_lots, one_by_one
 from ledgerline.databases.schema import (
     COMPARED_COLUMNS,
     ENDED,
@@ -25,8 +24,6 @@ from ledgerline.databases.schema import (
     source_records,
     split_pairs,
 )
-
-Query: TypeAlias = sa.Select[Any] | sa.CompoundSelect[Any]
 
 KNOWN = pl.Schema(
     {
@@ -145,46 +142,55 @@ class Known:
 
 def known(main: Database, system: str, lower: int | None, upper: int | None) -> Known:
     """Records and open rejects whose record keys, the integers themselves, are in (lower, upper]."""
-    return _known(main, system, lower, upper, by_id=False)
+    records, refused = _known_queries(system, by_id=False)
+    return _known(
+        main.read(records.where(*_between(source_records, lower, upper))),
+        main.read(refused.where(*_between(rejects, lower, upper))),
+        by_id=False,
+    )
 
 
 def known_by_id(main: Database, system: str) -> Known:
     """All records and open rejects that have a key."""
-    return replace(_known(main, system, by_id=True), is_whole=False)
+    records, refused = map(main.read, _known_queries(system, by_id=True))
+    return replace(_known(records, refused, by_id=True), is_whole=False)
 
 
-def _known(
-    main: Database,
-    system: str,
-    lower: int | None = None,
-    upper: int | None = None,
-    *,
-    by_id: bool,
-    among: Sequence[int] | None = None,
-) -> Known:
-    def chosen(table: sa.Table) -> list[sa.ColumnElement[bool]]:
-        return _between(table, lower, upper) if among is None else [is_among(table.c.record_key, among)]
+def known_of(main: Database, system: str, record_keys: pl.Series) -> Known:
+    """Records and open rejects of these keys, looked up one by one: of other rows nothing is said."""
+    lots = list(in_lots(record_keys.unique().sort().to_list(), main.server.named_at_once))
+    records, refused = _known_queries(system, by_id=True)
+    with main.connect() as connection:
 
-    read = main.read if among is None else partial(_read_few, main)
-    records = read(
-        sa.select(
-            source_records.c.record_key,
-            *([source_records.c.source_record_id] if by_id else []),
-            source_records.c.contact_id,
-            source_records.c.payload_hash,
-            source_records.c.is_live,
-        ).where(source_records.c.source_system == system, *chosen(source_records))
+        def of_lots(query: sa.Select[Any], table: sa.Table) -> pl.DataFrame:
+            wanted = (query.where(main.server.is_among(table.c.record_key, lot)) for lot in lots)
+            frames = [main.server.read_few(connection, some) for some in wanted]
+            return pl.concat(frames, how="vertical_relaxed")
+
+        known = _known(of_lots(records, source_records), of_lots(refused, rejects), by_id=True)
+    return replace(known, is_whole=False)
+
+
+def _known_queries(system: str, *, by_id: bool) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """Of the source records, and of the open rejects that have a key."""
+    records = sa.select(
+        source_records.c.record_key,
+        *([source_records.c.source_record_id] if by_id else []),
+        source_records.c.contact_id,
+        source_records.c.payload_hash,
+        source_records.c.is_live,
+    ).where(source_records.c.source_system == system)
+    refused = sa.select(
+        rejects.c.record_key, rejects.c.source_record_id, rejects.c.payload_hash, rejects.c.key_fault
+    ).where(
+        rejects.c.source_system == system,
+        rejects.c.resolved_run.is_(None),
+        rejects.c.source_record_id.is_not(None),
     )
-    refused = read(
-        sa.select(
-            rejects.c.record_key, rejects.c.source_record_id, rejects.c.payload_hash, rejects.c.key_fault
-        ).where(
-            rejects.c.source_system == system,
-            rejects.c.resolved_run.is_(None),
-            rejects.c.source_record_id.is_not(None),
-            *chosen(rejects),
-        )
-    )
+    return records, refused
+
+
+def _known(records: pl.DataFrame, refused: pl.DataFrame, *, by_id: bool) -> Known:
     is_fault = refused["key_fault"].cast(pl.Boolean)
     versions = refused.filter(~is_fault).rename({"payload_hash": "reject_hash"})
     return Known(
@@ -192,18 +198,6 @@ def _known(
         typed(refused.filter(is_fault), FAULTS),
         by_id,
     )
-
-
-def known_of(main: Database, system: str, record_keys: pl.Series) -> Known:
-    """Records and open rejects of these keys, looked up one by one: of other rows nothing is said."""
-    keys = record_keys.unique().sort()
-    parts = [
-        _known(main, system, by_id=True, among=keys.slice(first, AT_ONCE).to_list())
-        for first in range(0, keys.len(), AT_ONCE)
-    ]
-    rows = pl.concat([KNOWN.to_frame(), *(part.rows for part in parts)])
-    faults = pl.concat([FAULTS.to_frame(), *(part.faults for part in parts)])
-    return Known(rows, faults, by_id=True, is_whole=False)
 
 
 def keyless(main: Database, system: str) -> Known:
@@ -377,14 +371,6 @@ def has_work(main: Database, staging: Staging) -> bool:
     return False
 
 
-def _read_few(main: Database, query: sa.Select[Any]) -> pl.DataFrame:
-    """Some rows, likewise."""
-    with main.connect() as connection:
-        result = connection.execute(query)
-        rows = [tuple(row) for row in result]
-    return pl.DataFrame(rows, schema=list(result.keys()), orient="row", infer_schema_length=None)
-
-
 def _scalar(main: Database, query: sa.Select[Any]) -> int:
     """A number, over a connection of the pool: to open one for bulk reading takes longer than the query."""
     with main.connect() as connection:
@@ -555,10 +541,7 @@ def members_of(connection: sa.Connection, ids: sa.Select[Any]) -> pl.DataFrame:
 
 def fetched(connection: sa.Connection, query: Query, schema: pl.Schema) -> pl.DataFrame:
     """The rows of a query inside a transaction, as a frame. For few rows: they come one by one."""
-    result = connection.execute(query)
-    names, rows = list(result.keys()), [tuple(row) for row in result]
-    frame = pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
-    return typed(frame, schema)
+    return typed(one_by_one(connection, query), schema)
 
 
 def current_queries(ids: sa.Select[Any]) -> tuple[Query, Query, Query]:

@@ -11,7 +11,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from ledgerline.contacts.model import RAW
 from ledgerline.databases.database import Database
-from ledgerline.databases.engines import AT_ONCE, ChangeKind, Server, is_among
+from ledgerline.databases.engines import ChangeKind, Server, in_lots
 from ledgerline.errors import ColumnMissing, DatabaseError, TableMissing
 from ledgerline.settings import InvoiceTable, TableName
 from ledgerline.sources import Key, Partition, Reading
@@ -56,7 +56,6 @@ class InvoiceSource:
     def __init__(self, database: Database, layout: InvoiceTable) -> None:
         self._database = database
         self._layout = layout
-        database.expect_reading()
         contacts = self._described(layout.table)
         self._table = contacts.table
         self._id = self._column("id")
@@ -74,12 +73,12 @@ class InvoiceSource:
 
     def _described(self, name: TableName) -> Described:
         schema = None if self._database.url.engine in _SCHEMALESS else name.schema
-        if not self._database.has_table(name.name, schema):
+        columns = self._database.columns(name.name, schema)
+        if not columns:
             raise TableMissing(
                 f"The invoice database has no table {name.render(schema=schema is not None)}.",
                 hint="Set INVOICE_TABLE to where the contacts are, and check the login's rights on it.",
             )
-        columns = self._database.columns(name.name, schema)
         table = sa.table(name.name, *[sa.column(c, d["type"]) for c, d in columns.items()], schema=schema)
         nullable = frozenset(name for name, told in columns.items() if told["nullable"])
         described = Described(table, nullable, partial(self._database.indexes, name.name, schema))
@@ -149,6 +148,8 @@ class InvoiceSource:
         first = self._clock()
         newest = {table: self._newest(column, first) for table, column in self._columns().items()}
         last = self._settled(first, _FIRST_PATIENCE if before is None else _PATIENCE)
+        if before is None:
+            self._database.expect_reading()  # after the clock, which would tell of its transaction
         until = certain_until(first, last, before)
         marks = {
             table: version_mark(first)
@@ -178,11 +179,11 @@ class InvoiceSource:
         server = self._database.server
         versions = any(column.kind is ChangeKind.VERSION for column in self._columns().values())
         try:
-            told = self._texts(server.clock(versions=versions))
+            told = self._few_texts(server.clock(versions=versions))
         except DatabaseError as error:
             if not versions or error.retryable:
                 raise
-            told = self._texts(server.clock())  # who may still commit one, it does not say
+            told = self._few_texts(server.clock())  # who may still commit one, it does not say
         return Clock.of(told.row(0, named=True))
 
     def _settled(self, first: Clock, patience: float) -> Clock:
@@ -202,7 +203,7 @@ class InvoiceSource:
             server.as_text(sa.func.max(tracked.column, type_=tracked.column.type)).label("newest")
         )
         rows = newest.select_from(tracked.described.table).where(tracked.column < ahead)
-        return moment(_scalar(self._texts(rows)))
+        return moment(_scalar(self._few_texts(rows)))
 
     def _can_go_on(self, clock: Clock, before: Watermark, marks: Mapping[str, Mark]) -> bool:
         if self._tracked is None or set(before.marks) != set(marks):
@@ -231,7 +232,7 @@ class InvoiceSource:
             return None
         server, overlap = self._database.server, self._layout.overlap
         changed = customers.tracked.changed(server, mark, overlap, customers.tracked.described.table)
-        rows = self._texts(customers.query(server).where(changed).limit(_FEW_NAMES + 1))
+        rows = self._few_texts(customers.query(server).where(changed).limit(_FEW_NAMES + 1))
         if rows.height > _FEW_NAMES:
             return None
         return {
@@ -276,7 +277,7 @@ class InvoiceSource:
                     found = bool(watermark.renamed)
                 elif found:
                     one = self._renamed_customers(watermark).limit(1)
-                    found = not self._database.read(one).is_empty()
+                    found = not self._database.read_few(one).is_empty()
                 self._renamed[since] = found
             return self._renamed[since]
 
@@ -365,7 +366,7 @@ class InvoiceSource:
 
     def _count(self, *conditions: sa.ColumnElement[bool]) -> int:
         query = sa.select(sa.func.count().label("rows")).select_from(self._table).where(*conditions)
-        return int(_scalar(self._database.read(query)) or 0)
+        return int(_scalar(self._database.read_few(query)) or 0)
 
     def keys(self) -> pl.DataFrame:
         key = self._database.server.as_text(self._id).label("source_record_id")
@@ -398,7 +399,8 @@ class InvoiceSource:
         if partition.since is not None:
             wanted.append(self._changed(partition.since))
         query = sa.select(*columns).select_from(self._table).where(*wanted)
-        frame = self._with_company(self._texts(query), partition, wanted)
+        texts = self._texts if partition.since is None else self._few_texts
+        frame = self._with_company(texts(query), partition, wanted)
         return frame.with_columns(_is_active(self._layout.active)).select(
             pl.col(name).cast(dtype) for name, dtype in RAW.items()
         )
@@ -406,6 +408,9 @@ class InvoiceSource:
     def _texts(self, query: sa.Select[Any]) -> pl.DataFrame:
         """Columns of text; one without any value has no type of its own."""
         return self._database.read(query).select(pl.all().cast(pl.String))
+
+    def _few_texts(self, query: sa.Select[Any]) -> pl.DataFrame:
+        return self._database.read_few(query).select(pl.all().cast(pl.String))
 
     def _with_company(
         self, frame: pl.DataFrame, partition: Partition, wanted: Sequence[sa.ColumnElement[bool]]
@@ -423,7 +428,7 @@ class InvoiceSource:
         with self._lock:
             if self._companies is None:
                 assert self._customers is not None
-                self._companies = self._names(self._customers.query(self._database.server))
+                self._companies = self._names(self._texts, self._customers.query(self._database.server))
             return self._companies
 
     def _companies_of(self, ids: pl.Series, wanted: Sequence[sa.ColumnElement[bool]]) -> pl.DataFrame:
@@ -432,20 +437,22 @@ class InvoiceSource:
         customer_id = self._column("customer_id")
         if not self._customers.is_like(customer_id):
             return self._company_names()
-        query = self._customers.query(self._database.server)
+        server = self._database.server
+        query = self._customers.query(server)
         if self._customers.has_integers and (distinct := ids.unique()).len() <= _FEW_CUSTOMERS:
-            numbers = distinct.cast(pl.Int64).drop_nulls().sort()
-            parts = (numbers.slice(first, AT_ONCE) for first in range(0, max(numbers.len(), 1), AT_ONCE))
-            return self._names(*(query.where(is_among(self._customers.id, part.to_list())) for part in parts))
+            numbers = distinct.cast(pl.Int64).drop_nulls().sort().to_list()
+            lots = in_lots(numbers, server.named_at_once)
+            wanted_ones = (query.where(server.is_among(self._customers.id, lot)) for lot in lots)
+            return self._names(self._few_texts, *wanted_ones)
         of_rows = sa.select(customer_id).select_from(self._table).where(*wanted)
-        return self._names(query.where(self._customers.id.in_(of_rows)))
+        return self._names(self._few_texts, query.where(self._customers.id.in_(of_rows)))
 
-    def _names(self, *queries: sa.Select[Any]) -> pl.DataFrame:
+    def _names(
+        self, texts: Callable[[sa.Select[Any]], pl.DataFrame], *queries: sa.Select[Any]
+    ) -> pl.DataFrame:
         """[customer_id, company], one row a customer."""
         names = (
-            pl.concat(map(self._texts, queries))
-            .sort("customer_id", "company")
-            .unique("customer_id", keep="first")
+            pl.concat(map(texts, queries)).sort("customer_id", "company").unique("customer_id", keep="first")
         )
         numbered = names.with_columns(_as_integer("customer_id"))
         # A join on integers costs a quarter of one on text.

@@ -21,6 +21,7 @@ from ledgerline.errors import DriverMissing, LedgerlineError
 from ledgerline.url import DatabaseUrl, Engine
 
 Load = tuple[sa.Table, pl.DataFrame]
+Query: TypeAlias = sa.Select[Any] | sa.CompoundSelect[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +81,20 @@ class Server(Protocol):
     """For rendering statements that a driver of its own (Arrow) executes."""
     opens_readers_slowly: bool
     """Whether a connection for bulk reading takes long to open, and may be opened beside other work."""
+    named_at_once: int
+    """How many integers a statement may name."""
 
     def create_engine(self, url: DatabaseUrl, limits: Limits, *, read_only: bool) -> sa.Engine:
         """A pool of connections; `read_only`: every session refuses writes as far as the server can."""
 
     def open_reader(self, url: DatabaseUrl, engine: sa.Engine, limits: Limits, *, read_only: bool) -> Reader:
         """A connection for bulk reading; `engine` and `read_only` as made by `create_engine`."""
+
+    def read_few(self, connection: sa.Connection, query: Query) -> pl.DataFrame:
+        """The rows of a query over a connection of the pool, inside its transaction if there is one.
+
+        A column without any value may have no type.
+        """
 
     def begin_loaded(self, engine: sa.Engine, loads: Sequence[Load]) -> AbstractContextManager[sa.Connection]:
         """A transaction that begins with these frames loaded into these tables.
@@ -124,6 +133,9 @@ class Server(Protocol):
 
         A value of which it cannot be said counts as behind. An index on the column serves it.
         """
+
+    def is_among(self, column: sa.ColumnElement[Any], integers: Sequence[int]) -> sa.ColumnElement[bool]:
+        """That the column is one of these, at most `named_at_once`. An index on the column serves it."""
 
     def explain(self, error: Exception, url: DatabaseUrl) -> LedgerlineError:
         """What a driver's error means, without its text's secrets; what nobody knows is a DatabaseError."""
@@ -197,12 +209,18 @@ def time_kind(column: sa.ColumnElement[Any]) -> ChangeKind | None:
     return ChangeKind.DAY if isinstance(column.type, sa.Date) else None
 
 
-AT_ONCE = 2_000  # integers named in one statement; SQL Server runs out of resources with many thousands
+NAMED_AT_ONCE = 2_000  # SQL Server runs out of resources with many thousands
 
 
-def is_among(column: sa.ColumnElement[Any], integers: Sequence[int]) -> sa.ColumnElement[bool]:
-    """Written out, for to bind thousands of values costs more than the query."""
+def written_out(column: sa.ColumnElement[Any], integers: Sequence[int]) -> sa.ColumnElement[bool]:
+    """`Server.is_among`, written out: to bind thousands of values costs more than the query."""
     return column.in_([sa.literal_column(", ".join(map(str, integers)))]) if integers else sa.false()
+
+
+def in_lots(integers: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    """So many at once; at least one lot, be it empty."""
+    for first in range(0, max(len(integers), 1), size):
+        yield integers[first : first + size]
 
 
 def texts(columns: Mapping[str, str]) -> sa.Select[Any]:
@@ -211,6 +229,13 @@ def texts(columns: Mapping[str, str]) -> sa.Select[Any]:
         sa.literal_column(sql, sa.String).label(name) for name, sql in columns.items()
     ]
     return sa.select(*given)
+
+
+def one_by_one(connection: sa.Connection, query: Query) -> pl.DataFrame:
+    """`Server.read_few` where there is no quicker way."""
+    result = connection.execute(query)
+    names, rows = list(result.keys()), [tuple(row) for row in result]
+    return pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
 
 
 def decode(values: pl.Series) -> pl.Series:

@@ -22,13 +22,16 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.sql.sqltypes import _Binary
 
 from ledgerline.databases.engines import (
+    NAMED_AT_ONCE,
     ChangeKind,
     Limits,
     Load,
     decoded,
+    one_by_one,
     texts,
     time_kind,
     without_secondary_indexes,
+    written_out,
 )
 from ledgerline.errors import (
     ColumnMissing,
@@ -236,6 +239,9 @@ class MySQL:
     engine = Engine.MYSQL
     dialect: sa.Dialect = mysql.dialect(paramstyle="named")
     opens_readers_slowly = False
+    named_at_once = NAMED_AT_ONCE
+    is_among = staticmethod(written_out)
+    read_few = staticmethod(one_by_one)
 
     def create_engine(self, url: DatabaseUrl, limits: Limits, *, read_only: bool) -> sa.Engine:
         return sa.create_engine(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from functools import partial
@@ -22,6 +22,8 @@ from ledgerline.databases.engines import (
     ChangeKind,
     Limits,
     Load,
+    Query,
+    render,
     slices,
     texts,
     time_kind,
@@ -163,6 +165,7 @@ class PostgreSQL:
     engine = Engine.POSTGRESQL
     dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
     opens_readers_slowly = True
+    named_at_once = 100_000  # they are one value
 
     def __init__(self) -> None:
         self._arrow: WeakKeyDictionary[sa.Engine, SharedDatabase] = WeakKeyDictionary()
@@ -194,6 +197,11 @@ class PostgreSQL:
     ) -> _ArrowReader:
         database = self._arrow.setdefault(engine, SharedDatabase(partial(_arrow_database, url)))
         return _ArrowReader(url, database, limits, set_based=not read_only)
+
+    def read_few(self, connection: sa.Connection, query: Query) -> pl.DataFrame:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        return _copied(driver, render(query, self.dialect), query)
 
     @contextmanager
     def begin_loaded(self, engine: sa.Engine, loads: Sequence[Load]) -> Iterator[sa.Connection]:
@@ -238,6 +246,10 @@ class PostgreSQL:
     def changed_since(self, column: sa.ColumnElement[Any], bound: datetime | str) -> sa.ColumnElement[bool]:
         assert isinstance(bound, datetime)
         return column >= self.instant(column, bound)
+
+    def is_among(self, column: sa.ColumnElement[Any], integers: Sequence[int]) -> sa.ColumnElement[bool]:
+        array = sa.literal(f"{{{','.join(map(str, integers))}}}", sa.String())
+        return column == sa.any_(sa.cast(array, postgresql.ARRAY(sa.BigInteger)))
 
     def explain(self, error: Exception, url: DatabaseUrl) -> LedgerlineError:
         if isinstance(error, LedgerlineError):
@@ -322,6 +334,33 @@ def _copy(connection: psycopg.Connection, table: sa.Table, frame: pl.DataFrame) 
             buffer = io.BytesIO()
             part.write_csv(buffer, include_header=False, datetime_format="%Y-%m-%d %H:%M:%S%.6f")
             copy.write(buffer.getbuffer())
+
+
+def _copied(connection: psycopg.Connection, sql: str, query: Query) -> pl.DataFrame:
+    """COPY as CSV, which Polars reads; what is empty is quoted, and what is null is not."""
+    buffer = io.BytesIO()
+    statement = f"COPY ({sql}) TO STDOUT (FORMAT csv, ENCODING 'utf8')".encode()
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in copy:
+            buffer.write(row)
+    names = [column.name for column in query.selected_columns]
+    if not buffer.tell():
+        return pl.DataFrame(schema=dict.fromkeys(names, pl.Null))
+    texts = pl.read_csv(buffer.getvalue(), has_header=False, infer_schema=False, new_columns=names)
+    return texts.with_columns(
+        read(pl.col(name))
+        for name, column in zip(names, query.selected_columns, strict=True)
+        for kind, read in _FROM_TEXT.items()
+        if isinstance(column.type, kind)
+    )
+
+
+_FROM_TEXT: dict[type[sa.types.TypeEngine[Any]], Callable[[pl.Expr], pl.Expr]] = {
+    sa.Boolean: lambda text: text == "t",
+    sa.Integer: lambda text: text.cast(pl.Int64),
+    sa.Float: lambda text: text.cast(pl.Float64),
+}
+"""How values of a type are read; those of other types stay text."""
 
 
 def _quoted(table: sa.Table) -> str:

@@ -24,14 +24,17 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from ledgerline.databases.engines import (
+    NAMED_AT_ONCE,
     ChangeKind,
     Excerpt,
     Limits,
     Load,
     decoded,
+    one_by_one,
     render,
     time_kind,
     without_secondary_indexes,
+    written_out,
 )
 from ledgerline.databases.engines.arrow import ArrowConnection
 from ledgerline.databases.engines.sqlite_files import (
@@ -139,6 +142,9 @@ class SQLite:
     engine = Engine.SQLITE
     dialect = sqlite.dialect(paramstyle="named")
     opens_readers_slowly = False
+    named_at_once = NAMED_AT_ONCE
+    is_among = staticmethod(written_out)
+    read_few = staticmethod(one_by_one)
 
     def __init__(self) -> None:
         self._activity: dict[str, sa.Engine] = {}

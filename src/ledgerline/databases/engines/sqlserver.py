@@ -24,7 +24,17 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
 from sqlalchemy.sql.sqltypes import _Binary
 
-from ledgerline.databases.engines import ChangeKind, Limits, Load, texts, time_kind, without_secondary_indexes
+from ledgerline.databases.engines import (
+    NAMED_AT_ONCE,
+    ChangeKind,
+    Limits,
+    Load,
+    one_by_one,
+    texts,
+    time_kind,
+    without_secondary_indexes,
+    written_out,
+)
 from ledgerline.databases.engines.sqlserver_errors import explain
 from ledgerline.databases.engines.sqlserver_statements import prepare
 from ledgerline.errors import ConnectionStringError, DriverMissing, LedgerlineError
@@ -328,6 +338,9 @@ def unconnected_dialect() -> sa.Dialect:
 class SQLServer:
     engine = Engine.SQLSERVER
     opens_readers_slowly = False
+    named_at_once = NAMED_AT_ONCE
+    is_among = staticmethod(written_out)
+    read_few = staticmethod(one_by_one)
 
     def __init__(self) -> None:
         self.dialect: sa.Dialect = unconnected_dialect()
