@@ -153,7 +153,8 @@ def test_a_second_run_is_told_of_the_first_and_small_writes_go_on(
             assert second.returncode == 4, second.stderr
             assert "Run 1 of INVOICE is going" in second.stderr
             with house.app() as app:
-                runs.beat(app.main, 1, {"stage": "write", "done": 7, "total": 9, "rows": 3})
+                with app.main.begin_activity() as connection:
+                    runs.beat(connection, 1, {"stage": "write", "done": 7, "total": 9, "rows": 3})
                 progress = runs.progress(app.main, 1)
                 assert progress is not None
                 assert progress["done"] == 7

@@ -76,6 +76,6 @@ def is_asked_to_stop(main: Database, run_id: int) -> bool:
         return connection.execute(query).first() is not None
 
 
-def forget_request(main: Database, run_id: int) -> None:
-    with main.begin_activity() as connection:
-        connection.execute(cancel_requests.delete().where(cancel_requests.c.run_id == run_id))
+def forget_request(connection: sa.Connection, run_id: int) -> None:
+    """Inside a transaction on the tables of activity."""
+    connection.execute(cancel_requests.delete().where(cancel_requests.c.run_id == run_id))

@@ -267,16 +267,6 @@ def latest(main: Database, limit: int = 20, before: int | None = None) -> list[R
         return [_run(row) for row in connection.execute(query)]
 
 
-def latest_of(main: Database, system: str) -> Run | None:
-    """The last ingestion, whatever became of it."""
-    query = sa.select(ingestion_runs).where(
-        ingestion_runs.c.source_system == system, ingestion_runs.c.kind == "ingest"
-    )
-    with main.connect() as connection:
-        row = connection.execute(query.order_by(ingestion_runs.c.id.desc()).limit(1)).first()
-    return None if row is None else _run(row)
-
-
 def get(main: Database, run_id: int) -> Run | None:
     with main.connect() as connection:
         return get_in(connection, run_id)
@@ -371,10 +361,23 @@ def receipt_totals(connection: sa.Connection, run_id: int) -> dict[str, int]:
 
 def source_state(main: Database, system: str) -> SourceState | None:
     """None: no run of this source has succeeded yet."""
-    columns = [source_states.c[name] for name in SourceState.__dataclass_fields__]
-    query = sa.select(*columns).where(source_states.c.source_system == system)
     with main.connect() as connection:
-        row = connection.execute(query).first()
+        return _source_state(connection, system)
+
+
+def where_left(main: Database, system: str) -> tuple[SourceState | None, Run | None]:
+    """How a source was left by its last successful run, and its last ingestion, whatever became of it."""
+    query = sa.select(ingestion_runs).where(
+        ingestion_runs.c.source_system == system, ingestion_runs.c.kind == "ingest"
+    )
+    with main.connect() as connection:
+        row = connection.execute(query.order_by(ingestion_runs.c.id.desc()).limit(1)).first()
+        return _source_state(connection, system), None if row is None else _run(row)
+
+
+def _source_state(connection: sa.Connection, system: str) -> SourceState | None:
+    columns = [source_states.c[name] for name in SourceState.__dataclass_fields__]
+    row = connection.execute(sa.select(*columns).where(source_states.c.source_system == system)).first()
     return None if row is None else SourceState(**named(row))
 
 
@@ -425,13 +428,12 @@ def remember_source(connection: sa.Connection, system: str, run_id: int) -> None
 # -- progress: written while the writing transaction is open -------------------------------------------
 
 
-def beat(main: Database, run_id: int, progress: Mapping[str, Any]) -> None:
-    """Say that a run lives, and how far it is."""
+def beat(connection: sa.Connection, run_id: int, progress: Mapping[str, Any]) -> None:
+    """Say that a run lives, and how far it is, inside a transaction on the tables of activity."""
     values = {**progress, "beat_at": utc_now()}
-    with main.begin_activity() as connection:
-        known = run_progress.update().where(run_progress.c.run_id == run_id)
-        if connection.execute(known.values(**values)).rowcount == 0:
-            connection.execute(run_progress.insert().values(run_id=run_id, **values))
+    known = run_progress.update().where(run_progress.c.run_id == run_id)
+    if connection.execute(known.values(**values)).rowcount == 0:
+        connection.execute(run_progress.insert().values(run_id=run_id, **values))
 
 
 def progress(main: Database, run_id: int) -> Mapping[str, Any] | None:

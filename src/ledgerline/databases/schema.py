@@ -37,7 +37,7 @@ Keys are compared as binary text: an index on them is half the size and twice as
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -662,72 +662,21 @@ def is_staging(table: str) -> bool:
 
 
 class Staging:
-    """The staging tables of one run, which reads one source system."""
+    """The staging tables of one run, which reads one source system.
+
+    To describe all of them takes some milliseconds: each is described when it is first needed.
+    """
 
     def __init__(self, run_id: int, system: str) -> None:
         self.system = system
+        self._run_id = run_id
 
-        def named(name: str) -> str:
-            return f"staging_{run_id}_{name}"
+    def named(self, name: str) -> str:
+        return f"staging_{self._run_id}_{name}"
 
-        self.records = like(source_records, named("records"))
-        self.rejects = like(rejects, named("rejects"))
-        # The further e-mails and phones of staged records; `contact_id` as in the staged record.
-        self.points = like(contact_points, named("points"))
-        # Known records whose row needs no cleaning: withdrawn, vanished, or a reject that is settled.
-        self.marks = _passing_table(
-            named("marks"),
-            sa.Column("record_key", BigInt, nullable=False),
-            sa.Column("source_record_id", RECORD_ID),  # of a record that ended
-            sa.Column("payload_hash", BigInt),  # of a reject that is out of date, as the next
-            sa.Column("key_fault", sa.Boolean),
-            sa.Column(
-                "mark", CODE, nullable=False
-            ),  # one of ENDED; settled or gone: a reject that is out of date
-        )
-        # Contacts that the next statements are about; whoever needs it clears it first.
-        self.chosen = _passing_table(named("chosen"), sa.Column("contact_id", BigInt))
-        # Of a first load, the contacts whose records share a key with another: no other can be in a cluster.
-        self.candidates = _passing_table(named("candidates"), sa.Column("contact_id", BigInt))
-        # Each record, staged or known, that is in a cluster with another: the contact it belongs to now.
-        self.links = _passing_table(
-            named("links"),
-            sa.Column("record_key", BigInt, nullable=False),
-            sa.Column("source_record_id", RECORD_ID, nullable=False),
-            sa.Column("old_contact_id", BigInt, nullable=False),
-            sa.Column("contact_id", BigInt, nullable=False),
-            sa.Column("match_rule", CODE),
-            sa.Column("match_partner", RECORD_ID),
-            sa.Column("match_score", sa.Float),
-        )
-        # Known contacts, in no cluster, of which a record changed.
-        self.touched = _passing_table(named("touched"), sa.Column("contact_id", BigInt))
-        # All live records of linked and touched contacts, each with the contact it belongs to after the run.
-        self.members = _passing_table(
-            named("members"),
-            *(sa.Column(name, source_records.c[name].type) for name in COMPARED_COLUMNS),
-        )
-        # What linked and touched contacts shall be.
-        self.golden = like(contacts, named("golden"))
-        self.golden_points = like(contact_points, named("golden_points"))
-        self.golden_owners = _passing_table(
-            named("golden_owners"),
-            sa.Column("contact_id", BigInt, nullable=False),
-            sa.Column("position", sa.SmallInteger, nullable=False),  # 0 stands in the contact itself
-            sa.Column("owner", NAME, nullable=False),
-        )
-        self.changes = like(changes, named("changes"))
-        self.suggestions = like(match_suggestions, named("suggestions"))
-        # What the sources say about fields that a person has edited; `is_news`: the person has not seen it.
-        self.source_values = sa.Table(
-            named("source_values"),
-            sa.MetaData(),
-            sa.Column("contact_id", BigInt, nullable=False),
-            sa.Column("field", CODE, nullable=False),
-            sa.Column("value", Text),
-            sa.Column("is_news", sa.Boolean, nullable=False),
-        )
-        self.tables = (
+    @cached_property
+    def tables(self) -> tuple[sa.Table, ...]:
+        return (
             self.records,
             self.rejects,
             self.points,
@@ -743,4 +692,103 @@ class Staging:
             self.changes,
             self.suggestions,
             self.source_values,
+        )
+
+    @cached_property
+    def records(self) -> sa.Table:
+        return like(source_records, self.named("records"))
+
+    @cached_property
+    def rejects(self) -> sa.Table:
+        return like(rejects, self.named("rejects"))
+
+    @cached_property
+    def points(self) -> sa.Table:
+        """The further e-mails and phones of staged records; `contact_id` as in the staged record."""
+        return like(contact_points, self.named("points"))
+
+    @cached_property
+    def marks(self) -> sa.Table:
+        """Known records whose row needs no cleaning: withdrawn, vanished, or a reject that is settled."""
+        return _passing_table(
+            self.named("marks"),
+            sa.Column("record_key", BigInt, nullable=False),
+            sa.Column("source_record_id", RECORD_ID),  # of a record that ended
+            sa.Column("payload_hash", BigInt),  # of a reject that is out of date, as the next
+            sa.Column("key_fault", sa.Boolean),
+            sa.Column(
+                "mark", CODE, nullable=False
+            ),  # one of ENDED; settled or gone: a reject that is out of date
+        )
+
+    @cached_property
+    def chosen(self) -> sa.Table:
+        """Contacts that the next statements are about; whoever needs it clears it first."""
+        return _passing_table(self.named("chosen"), sa.Column("contact_id", BigInt))
+
+    @cached_property
+    def candidates(self) -> sa.Table:
+        """Of a first load, the contacts whose records share a key with another: no other can be in a cluster."""
+        return _passing_table(self.named("candidates"), sa.Column("contact_id", BigInt))
+
+    @cached_property
+    def links(self) -> sa.Table:
+        """Each record, staged or known, that is in a cluster with another: the contact it belongs to now."""
+        return _passing_table(
+            self.named("links"),
+            sa.Column("record_key", BigInt, nullable=False),
+            sa.Column("source_record_id", RECORD_ID, nullable=False),
+            sa.Column("old_contact_id", BigInt, nullable=False),
+            sa.Column("contact_id", BigInt, nullable=False),
+            sa.Column("match_rule", CODE),
+            sa.Column("match_partner", RECORD_ID),
+            sa.Column("match_score", sa.Float),
+        )
+
+    @cached_property
+    def touched(self) -> sa.Table:
+        """Known contacts, in no cluster, of which a record changed."""
+        return _passing_table(self.named("touched"), sa.Column("contact_id", BigInt))
+
+    @cached_property
+    def members(self) -> sa.Table:
+        """All live records of linked and touched contacts, with the contact it belongs to after the run."""
+        columns = (sa.Column(name, source_records.c[name].type) for name in COMPARED_COLUMNS)
+        return _passing_table(self.named("members"), *columns)
+
+    @cached_property
+    def golden(self) -> sa.Table:
+        """What linked and touched contacts shall be."""
+        return like(contacts, self.named("golden"))
+
+    @cached_property
+    def golden_points(self) -> sa.Table:
+        return like(contact_points, self.named("golden_points"))
+
+    @cached_property
+    def golden_owners(self) -> sa.Table:
+        return _passing_table(
+            self.named("golden_owners"),
+            sa.Column("contact_id", BigInt, nullable=False),
+            sa.Column("position", sa.SmallInteger, nullable=False),  # 0 stands in the contact itself
+            sa.Column("owner", NAME, nullable=False),
+        )
+
+    @cached_property
+    def changes(self) -> sa.Table:
+        return like(changes, self.named("changes"))
+
+    @cached_property
+    def suggestions(self) -> sa.Table:
+        return like(match_suggestions, self.named("suggestions"))
+
+    @cached_property
+    def source_values(self) -> sa.Table:
+        """What the sources say about fields that a person has edited; `is_news`: not seen by the person."""
+        return _passing_table(
+            self.named("source_values"),
+            sa.Column("contact_id", BigInt, nullable=False),
+            sa.Column("field", CODE, nullable=False),
+            sa.Column("value", Text),
+            sa.Column("is_news", sa.Boolean, nullable=False),
         )

@@ -74,7 +74,7 @@ def drop(connection: sa.Connection, staging: Staging) -> None:
 
 def exists(connection: sa.Connection, staging: Staging) -> bool:
     """Whether the run has staging tables: one that found nothing new may have none."""
-    return sa.inspect(connection).has_table(staging.records.name)
+    return sa.inspect(connection).has_table(staging.named("records"))
 
 
 def index(connection: sa.Connection, staging: Staging) -> None:

@@ -111,7 +111,7 @@ def is_empty(connection: sa.Connection) -> bool:
 def highest_contact_id(connection: sa.Connection) -> int:
     """The highest id that a contact ever had, or 0. No id is given twice, not even after an undo."""
     highest = (sa.select(sa.func.max(ids)) for ids in (contacts.c.id, contact_versions.c.id))
-    return max(connection.execute(query).scalar() or 0 for query in highest)
+    return max(number or 0 for number in connection.execute(sa.union_all(*highest)).scalars())
 
 
 def foresee(connection: sa.Connection, staging: Staging, run_id: int, first_contact_id: int) -> Written:

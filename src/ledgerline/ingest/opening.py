@@ -56,7 +56,8 @@ def take_up(main: Database, source: Source, lease: Lease, region: str, wanted: W
     left = next(iter(runs.unfinished(main, source.system, "ingest")), None)
     if left is None:
         return None
-    going.forget_request(main, left.id)
+    with main.begin_activity() as connection:
+        going.forget_request(connection, left.id)
     with main.begin() as connection:
         lease.check(connection)
         runs.adopt(connection, lease, left.id)
@@ -82,9 +83,8 @@ def open_run(
 ) -> Run:
     """A new run in the history, of the kind ingest or plan; what it reads is decided."""
     system, rules = source.system, rules_fingerprint(region)
-    state = runs.source_state(main, system)
+    state, latest = runs.where_left(main, system)
     known = None if state is None or state.rules != rules else state
-    latest = runs.latest_of(main, system)
     read = again(main, cancel, lambda: scope(source, known, latest, wanted, runs.utc_now()))
     with main.begin() as connection:
         highest = writing.highest_contact_id(connection)
@@ -109,7 +109,9 @@ def open_run(
         )
         if read.reading.since is None or read.reconciles:  # see Job.stages_late
             staging.create(connection, Staging(run_id, system))
-    return got(main, run_id)
+        run = runs.get_in(connection, run_id)
+    assert run is not None
+    return run
 
 
 @contextmanager

@@ -359,8 +359,8 @@ def _stage(
     counts: dict[str, int],
 ) -> bool:
     """Load what a partition came to, with its receipt; False, and nothing, where it has a receipt already."""
-    tables = job.tables
-    loads = [load for load in (*loads, (tables.marks, mark_rows(rows))) if load[1].height]
+    tables, marks = job.tables, mark_rows(rows)
+    loads = [load for load in loads if load[1].height] + ([(tables.marks, marks)] if marks.height else [])
     if loads and job.stages_late:
         with main.begin() as connection:
             job.lease.check(connection)

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from ledgerline.databases import going, runs
 from ledgerline.databases.database import Database
@@ -82,9 +82,12 @@ class Progress:
         finally:
             stop.set()
             thread.join()
-            with suppress(DatabaseError):  # how the run ended stands in its row
-                self._beat()
-                going.forget_request(self._main, self._run_id)
+            with (
+                suppress(DatabaseError),
+                self._main.begin_activity() as connection,
+            ):  # its row says how it ended
+                runs.beat(connection, self._run_id, self._told())
+                going.forget_request(connection, self._run_id)
 
     def _beat_until(self, stop: threading.Event) -> None:
         while not stop.wait(_BEAT_SECONDS):
@@ -94,19 +97,19 @@ class Progress:
                     self._cancel.request()
 
     def _beat(self) -> None:
+        with self._main.begin_activity() as connection:
+            runs.beat(connection, self._run_id, self._told())
+
+    def _told(self) -> dict[str, Any]:
         stage, done, total, rows = self._now
         seconds = max(time.monotonic() - self._began, 1e-3)
         rate = rows / seconds
         left = seconds / done * (total - done) if stage == "stage" and done else None
-        runs.beat(
-            self._main,
-            self._run_id,
-            {
-                "stage": stage,
-                "done": done,
-                "total": total,
-                "rows": rows,
-                "rows_per_second": rate,
-                "seconds_left": left,
-            },
-        )
+        return {
+            "stage": stage,
+            "done": done,
+            "total": total,
+            "rows": rows,
+            "rows_per_second": rate,
+            "seconds_left": left,
+        }

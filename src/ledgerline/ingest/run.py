@@ -181,8 +181,10 @@ def _planned(
 
 
 def _partition_rows(job: Job, main: Database) -> int:
+    if job.since is not None:
+        return PARTITION_ROWS
     state = runs.source_state(main, job.system)
-    is_rescan = job.since is None and state is not None and state.rules == job.rules
+    is_rescan = state is not None and state.rules == job.rules
     return _RESCANNED_ROWS if is_rescan else PARTITION_ROWS
 
 
