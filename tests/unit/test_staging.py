@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from ledgerline.databases import staging
@@ -25,10 +26,13 @@ def test_one_description_serves_again_after_it_was_indexed(tmp_path: Path) -> No
         database.close()
 
 
-def test_contacts_that_a_run_is_about_are_found_by_an_index(tmp_path: Path) -> None:
+def test_contacts_that_a_run_is_about_are_found_by_an_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without it a large increment to a small database was never matched within DB_TIMEOUT on PostgreSQL."""
     tables = Staging(1, "INVOICE")
     database = Database(parse_url(f"sqlite:///{(tmp_path / 'main').as_posix()}.db"))
+    monkeypatch.setattr(database.server, "named_at_once", -1)  # there are always more
     migrate(database)
     with database.begin() as connection:
         staging.create(connection, tables)

@@ -113,7 +113,7 @@ class Database:
         if not self.server.opens_readers_slowly:
             return self.read(query)
         with self.connect() if self.read_only else self.begin() as connection:
-            return self.server.read_few(connection, query)
+            return _with_types(self.server.read_few(connection, query), query)
 
     def reading_few(self) -> Database:
         """This database for whoever reads some thousand rows at most: `read` is `read_few`."""

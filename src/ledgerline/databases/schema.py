@@ -37,11 +37,14 @@ Keys are compared as binary text: an index on them is half the size and twice as
 from __future__ import annotations
 
 import re
+import threading
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql, postgresql
+
+T = TypeVar("T")
 
 metadata = sa.MetaData(
     naming_convention={
@@ -661,6 +664,17 @@ def is_staging(table: str) -> bool:
     return re.fullmatch(r"staging_\d+_[a-z_]+", table) is not None
 
 
+_describing = threading.RLock()
+
+
+class _described(cached_property[T]):  # noqa: N801  (it is used like a function)
+    """What is described when it is first needed. Of two threads that need it both get the same."""
+
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> T:  # type: ignore[override]
+        with _describing:
+            return super().__get__(instance, owner)
+
+
 class Staging:
     """The staging tables of one run, which reads one source system.
 
@@ -674,7 +688,7 @@ class Staging:
     def named(self, name: str) -> str:
         return f"staging_{self._run_id}_{name}"
 
-    @cached_property
+    @_described
     def tables(self) -> tuple[sa.Table, ...]:
         return (
             self.records,
@@ -694,20 +708,20 @@ class Staging:
             self.source_values,
         )
 
-    @cached_property
+    @_described
     def records(self) -> sa.Table:
         return like(source_records, self.named("records"))
 
-    @cached_property
+    @_described
     def rejects(self) -> sa.Table:
         return like(rejects, self.named("rejects"))
 
-    @cached_property
+    @_described
     def points(self) -> sa.Table:
         """The further e-mails and phones of staged records; `contact_id` as in the staged record."""
         return like(contact_points, self.named("points"))
 
-    @cached_property
+    @_described
     def marks(self) -> sa.Table:
         """Known records whose row needs no cleaning: withdrawn, vanished, or a reject that is settled."""
         return _passing_table(
@@ -721,17 +735,17 @@ class Staging:
             ),  # one of ENDED; settled or gone: a reject that is out of date
         )
 
-    @cached_property
+    @_described
     def chosen(self) -> sa.Table:
         """Contacts that the next statements are about; whoever needs it clears it first."""
         return _passing_table(self.named("chosen"), sa.Column("contact_id", BigInt))
 
-    @cached_property
+    @_described
     def candidates(self) -> sa.Table:
-        """Of a first load, the contacts whose records share a key with another: no other can be in a cluster."""
+        """Of a first load, the contacts whose records share a key: no other can be in a cluster."""
         return _passing_table(self.named("candidates"), sa.Column("contact_id", BigInt))
 
-    @cached_property
+    @_described
     def links(self) -> sa.Table:
         """Each record, staged or known, that is in a cluster with another: the contact it belongs to now."""
         return _passing_table(
@@ -745,27 +759,27 @@ class Staging:
             sa.Column("match_score", sa.Float),
         )
 
-    @cached_property
+    @_described
     def touched(self) -> sa.Table:
         """Known contacts, in no cluster, of which a record changed."""
         return _passing_table(self.named("touched"), sa.Column("contact_id", BigInt))
 
-    @cached_property
+    @_described
     def members(self) -> sa.Table:
         """All live records of linked and touched contacts, with the contact it belongs to after the run."""
         columns = (sa.Column(name, source_records.c[name].type) for name in COMPARED_COLUMNS)
         return _passing_table(self.named("members"), *columns)
 
-    @cached_property
+    @_described
     def golden(self) -> sa.Table:
         """What linked and touched contacts shall be."""
         return like(contacts, self.named("golden"))
 
-    @cached_property
+    @_described
     def golden_points(self) -> sa.Table:
         return like(contact_points, self.named("golden_points"))
 
-    @cached_property
+    @_described
     def golden_owners(self) -> sa.Table:
         return _passing_table(
             self.named("golden_owners"),
@@ -774,15 +788,15 @@ class Staging:
             sa.Column("owner", NAME, nullable=False),
         )
 
-    @cached_property
+    @_described
     def changes(self) -> sa.Table:
         return like(changes, self.named("changes"))
 
-    @cached_property
+    @_described
     def suggestions(self) -> sa.Table:
         return like(match_suggestions, self.named("suggestions"))
 
-    @cached_property
+    @_described
     def source_values(self) -> sa.Table:
         """What the sources say about fields that a person has edited; `is_news`: not seen by the person."""
         return _passing_table(

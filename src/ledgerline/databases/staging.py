@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import polars as pl
 import sqlalchemy as sa
@@ -24,6 +25,9 @@ from ledgerline.databases.schema import (
     source_records,
     split_pairs,
 )
+
+IsOne: TypeAlias = Callable[[sa.ColumnElement[int]], sa.ColumnElement[bool]]
+_THREADS = 2
 
 KNOWN = pl.Schema(
     {
@@ -243,11 +247,10 @@ def typed(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
 # -- candidates for matching ---------------------------------------------------------------------------
 
 
-def of_chosen(main: Database, staging: Staging, columns: Sequence[str]) -> pl.DataFrame:
-    """These columns, of `MATCHED`, of the staged records of the chosen contacts."""
-    chosen = sa.select(staging.chosen.c.contact_id)
+def records_of(main: Database, staging: Staging, ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
+    """These columns, of `MATCHED`, of the staged records of contacts with these ids, which are in order."""
     wanted = sa.select(*(staging.records.c[name] for name in columns))
-    read = main.read(wanted.where(staging.records.c.contact_id.in_(chosen)))
+    read = main.read(wanted.where(_chosen(main, staging, ids)(staging.records.c.contact_id)))
     return typed(read, pl.Schema({name: MATCHED[name] for name in columns}))
 
 
@@ -270,24 +273,37 @@ def partners(main: Database, staging: Staging) -> pl.DataFrame:
     A key is an e-mail address, a phone number, or name and company; the staged records' own contacts are
     among them.
     """
-    with main.begin() as connection:
-        choose(connection, staging, _sharing(staging))
-        # Without it PostgreSQL may read all of them for each known record: it thinks that hardly any is left
-        # when what is staged is much more than what is known.
-        _index(connection, staging.chosen.c.contact_id)
-        main.server.analyze(connection, [staging.chosen])
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="partners") as pool:
+        ids = pl.concat(pool.map(main.read, _sharing(staging)))["contact_id"].unique().sort()
     known, is_known_still = _known_still(staging)
-    chosen = sa.select(staging.chosen.c.contact_id)
     partners = main.read(
         sa.select(*_columns(source_records, MATCHED))
         .select_from(known)
-        .where(source_records.c.contact_id.in_(chosen), is_known_still)
+        .where(_chosen(main, staging, ids, indexed=True)(source_records.c.contact_id), is_known_still)
     )
     return typed(partners, MATCHED)
 
 
-def _sharing(staging: Staging) -> sa.CompoundSelect[Any]:
-    """The contacts that share a key with a staged record."""
+def _chosen(main: Database, staging: Staging, ids: pl.Series, *, indexed: bool = False) -> IsOne:
+    """That a column is one of these ids, which are in order: so are the pages that they are found on.
+
+    indexed  where known records are looked through: without an index PostgreSQL may read all ids for each of
+             them, for it thinks that hardly any is left when more is staged than is known
+    """
+    if ids.len() <= main.server.named_at_once:
+        named = ids.to_list()
+        return lambda column: main.server.is_among(column, named)
+    with main.begin() as connection:
+        clear(connection, [staging.chosen])
+    with main.begin([(staging.chosen, ids.to_frame("contact_id"))]) as connection:
+        if indexed:
+            _index(connection, staging.chosen.c.contact_id)
+        main.server.analyze(connection, [staging.chosen])
+    return lambda column: column.in_(sa.select(staging.chosen.c.contact_id))
+
+
+def _sharing(staging: Staging) -> tuple[Query, Query]:
+    """The contacts that share a key with a staged record: halves that take about as long."""
     records, points = staging.records, staging.points
     emails, phones = (
         sa.union(
@@ -303,11 +319,12 @@ def _sharing(staging: Staging) -> sa.CompoundSelect[Any]:
     return sa.union(
         sa.select(contacts.c.id.label("contact_id")).join(emails, contacts.c.email == emails.c.value),
         sa.select(contacts.c.id).join(phones, contacts.c.mobile_e164 == phones.c.value),
-        *further,
+    ), sa.union(
         sa.select(source_records.c.contact_id).join(
             records, source_records.c.identity_key == records.c.identity_key
         ),
         sa.select(records.c.contact_id),
+        *further,
     )
 
 
@@ -496,31 +513,51 @@ def touch(connection: sa.Connection, staging: Staging, first_contact_id: int) ->
     )
 
 
-def slices(main: Database, staging: Staging, size: int) -> list[tuple[int, int]]:
-    """Ranges (lower, upper] that hold about `size` linked or touched contacts each."""
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some linked or touched contacts: all that have ids in (lower, upper]."""
+
+    lower: int
+    upper: int
+    ids: pl.Series
+
+
+def slices(main: Database, staging: Staging, size: int) -> list[Slice]:
+    """All linked and touched contacts, about `size` at once."""
     ids = main.read(sa.union(sa.select(staging.links.c.contact_id), sa.select(staging.touched.c.contact_id)))[
         "contact_id"
     ].sort()
-    bounds = [*ids.gather_every(size, size - 1).to_list(), *ids.tail(1).to_list()]
-    lowers = [-1, *bounds]
-    return [(lower, upper) for lower, upper in zip(lowers, bounds, strict=False) if lower < upper]
+    parts = list(ids.to_frame().iter_slices(size))
+    uppers = [part["contact_id"][-1] for part in parts]
+    lowers = [-1, *uppers]
+    return [
+        Slice(lower, upper, part["contact_id"])
+        for lower, upper, part in zip(lowers, uppers, parts, strict=False)
+    ]
 
 
-def current(main: Database, staging: Staging, lower: int, upper: int, first_contact_id: int) -> Current:
-    """The linked and touched contacts with ids in (lower, upper] that were there before the run."""
+def current(main: Database, staging: Staging, part: Slice, first_contact_id: int) -> Current:
+    """The contacts of a slice that were there before the run."""
+    ids = part.ids.filter(part.ids < first_contact_id).to_list()
+
+    def is_one(column: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+        if len(ids) <= main.server.named_at_once:
+            return main.server.is_among(column, ids)
+        return column.in_(_concerned(staging, part, first_contact_id))
+
+    queries = zip(_current_queries(is_one), _CURRENT, strict=True)
+    return Current(*(typed(main.read(query), schema) for query, schema in queries))
+
+
+def _concerned(staging: Staging, part: Slice, first_contact_id: int) -> sa.Select[Any]:
+    """The ids of the contacts of a slice that were there before the run."""
     concerned = sa.union(
         *(
-            sa.select(table.c.contact_id).where(*_within(table, lower, upper))
+            sa.select(table.c.contact_id).where(*_within(table, part.lower, part.upper))
             for table in (staging.links, staging.touched)
         )
     ).subquery("concerned")
-    ids = sa.select(concerned.c.contact_id).where(concerned.c.contact_id < first_contact_id)
-    return Current(
-        *(
-            typed(main.read(query), schema)
-            for query, schema in zip(current_queries(ids), _CURRENT, strict=True)
-        )
-    )
+    return sa.select(concerned.c.contact_id).where(concerned.c.contact_id < first_contact_id)
 
 
 _CURRENT = (CONTACTS, POINTS, OWNERS)
@@ -528,7 +565,7 @@ _CURRENT = (CONTACTS, POINTS, OWNERS)
 
 def current_of(connection: sa.Connection, ids: sa.Select[Any]) -> Current:
     """These contacts, read inside the transaction of this connection."""
-    queries = zip(current_queries(ids), _CURRENT, strict=True)
+    queries = zip(_current_queries(lambda column: column.in_(ids)), _CURRENT, strict=True)
     return Current(*(fetched(connection, query, schema) for query, schema in queries))
 
 
@@ -544,22 +581,22 @@ def fetched(connection: sa.Connection, query: Query, schema: pl.Schema) -> pl.Da
     return typed(one_by_one(connection, query), schema)
 
 
-def current_queries(ids: sa.Select[Any]) -> tuple[Query, Query, Query]:
-    """Contacts with these ids, their points and their owners, in the columns of `Current`."""
+def _current_queries(is_one: IsOne) -> tuple[Query, Query, Query]:
+    """Contacts, their points and their owners, in the columns of `Current`. `is_one`: whose ids these are."""
     in_contact = (
         sa.select(
             contacts.c.id.label("contact_id"), sa.literal(0).label("position"), owners.c.name.label("owner")
         )
         .join(owners, owners.c.id == contacts.c.owner_id)
-        .where(contacts.c.id.in_(ids))
+        .where(is_one(contacts.c.id))
     )
     further = (
         sa.select(contact_owners.c.contact_id, contact_owners.c.position, owners.c.name.label("owner"))
         .join(owners, owners.c.id == contact_owners.c.owner_id)
-        .where(contact_owners.c.contact_id.in_(ids))
+        .where(is_one(contact_owners.c.contact_id))
     )
     return (
-        sa.select(contacts).where(contacts.c.id.in_(ids)),
-        sa.select(contact_points).where(contact_points.c.contact_id.in_(ids)),
+        sa.select(contacts).where(is_one(contacts.c.id)),
+        sa.select(contact_points).where(is_one(contact_points.c.contact_id)),
         sa.union_all(in_contact, further),
     )

@@ -33,6 +33,11 @@ from ledgerline.databases.schema import (
 from ledgerline.databases.staging import choose
 
 _REASONS = ("match_rule", "match_partner", "match_score")  # why a record belongs to its contact
+DETAILS = (
+    "further_emails",
+    "further_phones",
+    "owners",
+)  # the fields that hang on contacts, as `changes` has them
 UNDONE = "UNDONE"  # the status of a match suggestion whose run was undone
 
 _OF_CONTACTS = (contacts, contact_points, contact_owners)
@@ -328,9 +333,13 @@ class _Writing:
     # -- what hangs on contacts ---------------------------------------------------------------------
 
     def clear_details(self) -> None:
-        """Drop the further values of contacts that get new ones, or that became redirects."""
+        """Drop the further values of contacts that get others, or that became redirects."""
+        chosen, golden, noted = self._staging.chosen, self._staging.golden, self._staging.changes
+        redirects = sa.select(chosen.c.contact_id).where(chosen.c.contact_id.not_in(sa.select(golden.c.id)))
+        differing = sa.select(noted.c.contact_id).where(noted.c.field.in_(DETAILS))
         for table in (contact_points, contact_owners):
-            self._do(table.delete().where(table.c.contact_id.in_(self._touched_contacts())))
+            cleared = sa.union(redirects, differing)
+            self._do(table.delete().where(table.c.contact_id.in_(cleared)))
 
     def insert_golden_details(self) -> None:
         self.copy(self._staging.golden_points, contact_points)
@@ -414,6 +423,7 @@ class _Writing:
             source_records.update()
             .where(
                 self._same_record(links, source_records),
+                links.c.old_contact_id != links.c.contact_id,
                 source_records.c.contact_id != links.c.contact_id,
             )
             .values(contact_id=links.c.contact_id, run_id=self._run_id, **_newer_reasons(links))

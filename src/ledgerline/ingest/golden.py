@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import partial
 
 import polars as pl
@@ -14,6 +16,8 @@ from ledgerline.databases import edits, staging
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines import Excerpt, Load
 from ledgerline.databases.schema import Staging, changes
+from ledgerline.databases.staging import Slice
+from ledgerline.databases.writing import DETAILS
 from ledgerline.ingest.partitions import Job
 
 _CONTACTS_AT_ONCE = 25_000
@@ -55,13 +59,14 @@ def make_golden(job: Job, main: Database) -> int:
         with main.begin(loads) as connection:
             job.lease.check(connection)
 
-    mark = gather(job, main)
-    make_slices(job, main, put)
+    with main.connect() as connection:
+        mark = edits.mark(connection)  # before anything is read that an edit would change
+    make_slices(job, main, put, gathered=partial(gather, job, main))
     return mark
 
 
-def gather(job: Job, main: Database, *, fenced: bool = True) -> int:
-    """Stage the records that golden rows are made of; the mark of the edits that are to be regarded.
+def gather(job: Job, main: Database, *, fenced: bool = True) -> None:
+    """Stage the records that golden rows are made of.
 
     fenced  whether the transaction holds the lease; False where the writing transaction holds it meanwhile
     """
@@ -81,32 +86,66 @@ def gather(job: Job, main: Database, *, fenced: bool = True) -> int:
             ],
         )
         staging.gather_members(connection, tables, first_load=job.first_load)
-        return edits.mark(connection)
 
 
 def make_slices(
-    job: Job, main: Database, put: Callable[[Sequence[Load]], None], excerpt: Excerpt | None = None
+    job: Job,
+    main: Database,
+    put: Callable[[Sequence[Load]], None],
+    excerpt: Excerpt | None = None,
+    gathered: Callable[[], None] = lambda: None,
 ) -> None:
     """Make the golden rows of what was gathered, and `put` them, as loads of their staging tables.
 
-    excerpt  the rows of `staging.linked`, where they are not gathered
+    excerpt   the rows of `staging.linked`, where they are not gathered
+    gathered  gathers them, or returns when they are; what the contacts are now is read meanwhile
     """
     tables = job.tables
     read = partial(staging.members, main, tables) if excerpt is None else excerpt
     edited = _edited(job, main, tables)
-    for lower, upper in staging.slices(main, tables, _CONTACTS_AT_ONCE):
-        members = staging.typed(read(lower, upper), staging.RECORDS)
-        before = None if job.first_load else staging.current(main, tables, lower, upper, job.first_contact_id)
+    slices = staging.slices(main, tables, _CONTACTS_AT_ONCE)
+    for part, before in _one_ahead(partial(_current, job, main), slices, gathered):
+        members = staging.typed(read(part.lower, part.upper), staging.RECORDS)
         made = remade(members, before, edited, job)
+        if before is not None:
+            made = _without_same_details(made, before)
         put(
             [
-                (tables.golden, made.contacts.drop("owner", strict=False)),
+                (tables.golden, made.contacts.drop("owner", strict=False).sort("id")),  # as their pages lie
                 (tables.golden_points, made.points),
                 (tables.golden_owners, made.owners),
                 (tables.source_values, made.source_values),
                 *([] if made.changes is None else [(tables.changes, made.changes)]),
             ]
         )
+
+
+def _current(job: Job, main: Database, part: Slice) -> staging.Current | None:
+    return None if job.first_load else staging.current(main, job.tables, part, job.first_contact_id)
+
+
+def _one_ahead(
+    read: Callable[[Slice], staging.Current | None], parts: Sequence[Slice], meanwhile: Callable[[], None]
+) -> Iterator[tuple[Slice, staging.Current | None]]:
+    """Each part with what is read of it; the next is read already, the first `meanwhile`."""
+    with ThreadPoolExecutor(1, thread_name_prefix="current") as pool:
+        ahead = deque(pool.submit(read, part) for part in parts[:1])
+        meanwhile()
+        for number, part in enumerate(parts, start=1):
+            ahead.extend(pool.submit(read, following) for following in parts[number : number + 1])
+            yield part, ahead.popleft().result()
+
+
+def _without_same_details(made: Remade, before: staging.Current) -> Remade:
+    """Without the further values of contacts that have the same already: `clear_details` leaves those."""
+    assert made.changes is not None
+    differing = made.changes.filter(pl.col("field").is_in(DETAILS)).select("contact_id")
+    same = before.contacts.select(contact_id="id").join(differing, on="contact_id", how="anti")
+    points, owners = (
+        details.join(same, on="contact_id", how="anti") for details in (made.points, made.owners)
+    )
+    first = made.owners.filter(pl.col("position") == 0).join(same, on="contact_id", how="semi")
+    return replace(made, points=points, owners=pl.concat([owners, first]))
 
 
 def _edited(job: Job, main: Database, tables: Staging) -> pl.DataFrame:

@@ -74,12 +74,14 @@ def block_records(job: Job, main: Database, keys: list[Keys]) -> Blocked:
         prepared = pool.submit(_prepare_joins, job, main)
         if not job.first_load:  # it joins what is known; a first load is prepared beside its blocking
             prepared.result()
+        sampled = None if job.first_load else pool.submit(_sample, job, main)
         known = _known_records(job, main, tables)
         first_new = job.first_contact_id - known.height  # the contact id of a new record less its number
         in_order = sorted(keys, key=Keys.first)  # to sort them as a whole would take their memory twice
         new = Keys.concat(in_order).renumbered(known.height)
         del in_order
-        blocks = block(Keys.concat([match_keys(known), new]), known["record"], _sample(job, main, known, new))
+        sample = None if sampled is None else sampled.result()
+        blocks = block(Keys.concat([match_keys(known), new]), known["record"], sample)
         keys.clear()
         prepared.result()
     return Blocked(known, first_new, blocks)
@@ -170,10 +172,8 @@ def _split_pairs(main: Database, tables: Staging, known: pl.DataFrame, first_new
     return pairs.select("left", "right")
 
 
-def _sample(job: Job, main: Database, known: pl.DataFrame, new: Keys) -> Sample | None:
+def _sample(job: Job, main: Database) -> Sample:
     """Some of the contacts there are, by which a run that reads but what is new can tell common names."""
-    if job.first_load or (known.is_empty() and new.people.is_empty()):
-        return None
     stride = max(job.first_contact_id // _SAMPLES, 1)
     width = min(stride, _SAMPLED_CONTACTS // _SAMPLES)
     lowers = range(1, job.first_contact_id, stride)
@@ -183,12 +183,7 @@ def _sample(job: Job, main: Database, known: pl.DataFrame, new: Keys) -> Sample 
 
 def _read_back(main: Database, tables: Staging, contact_ids: pl.Series, *columns: str) -> pl.DataFrame:
     """[contact_id, …]: these columns of new records, found by the contact ids that they were staged with."""
-    ids = pl.DataFrame({"contact_id": contact_ids})
-    with main.begin() as connection:
-        staging.clear(connection, [tables.chosen])
-    with main.begin([(tables.chosen, ids)]) as connection:
-        main.server.analyze(connection, [tables.chosen])
-    return staging.of_chosen(main, tables, ["contact_id", *columns])
+    return staging.records_of(main, tables, contact_ids.unique().sort(), ["contact_id", *columns])
 
 
 def joined_records(matches: Matches, clustered: pl.DataFrame, first_new: int) -> Joined:

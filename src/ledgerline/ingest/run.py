@@ -81,9 +81,10 @@ def ingest(main: Database, source: Source, options: Options, watcher: Watcher, c
         job = _job(run, source, options, lease)
         progress = Progress(main, run.id, watcher, cancel)
         with noted(main, job, resumable=True), progress.beating():
-            keys = _stage(job, main, source, _as_begun(options, run), progress, cancel)
+            reading = _reading(job, main)
+            keys = _stage(job, reading, source, _as_begun(options, run), progress, cancel)
             counts = (
-                _finish(job, main) if keys is None else _match_and_write(job, main, keys, progress, cancel)
+                _finish(job, main) if keys is None else _match_and_write(job, reading, keys, progress, cancel)
             )
             progress.report("done", 1, 1, counts["fetched"])
         return got(main, run.id)
@@ -109,12 +110,13 @@ def plan(
         job = _job(run, source, options, lease)
         progress = Progress(main, run.id, watcher, cancel)
         with noted(main, job, resumable=False), progress.beating():
-            keys = _stage(job, main, source, options, progress, cancel)
+            reading = _reading(job, main)
+            keys = _stage(job, reading, source, options, progress, cancel)
             if keys is not None:
-                join_records(job, main, keys)
+                join_records(job, reading, keys)
                 cancel.check()
                 progress.report("merge", 0, 1, 0)
-                make_golden(job, main)
+                make_golden(job, reading)
                 cancel.check()
             told = _foresee(job, main, samples)
             planned = got(main, run.id)
@@ -125,6 +127,11 @@ def plan(
 def _as_begun(options: Options, run: Run) -> Options:
     """What was accepted when the run was begun holds for whoever resumes it."""
     return replace(options, wanted=replace(options.wanted, accept_withdrawals=run.accept_withdrawals))
+
+
+def _reading(job: Job, main: Database) -> Database:
+    """The main database for the work of a run; of those that read but what is new most find little."""
+    return main.reading_few() if job.stages_late else main
 
 
 def _job(run: Run, source: Source, options: Options, lease: Lease) -> Job:
