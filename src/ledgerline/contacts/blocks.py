@@ -5,6 +5,7 @@ Integers only: what is to be compared is known here, before a single name has be
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -148,27 +149,30 @@ def block(keys: Keys, known: pl.Series | None = None, sample: Sample | None = No
     sample  of all records, where `keys` are not those of all
     """
     people = keys.people if keys.people["record"].is_sorted() else keys.people.sort("record")
-    shared = _shared(keys.values, people)
-    name = people["name_hash"].to_numpy()
-    left, right, of = _pairs(shared, name)
+    values = keys.values
+    del keys
+    sampled = _sampled(people)
+    shared = _shared(values, people)
+    del values  # nobody else may have them: half of what is known of the records is not needed any more
+    names, left, right, of = _pairs(shared, people["name_hash"].to_numpy())
     chosen = np.zeros(len(people), bool)
     chosen[left] = chosen[right] = True
     if known is not None:
         chosen[people["record"].search_sorted(known.cast(pl.UInt32)).to_numpy()] = True
     row = np.cumsum(chosen, dtype=ROW) - 1
     return Blocks(
-        candidates=_candidates(people.filter(pl.Series(chosen))),
+        candidates=_candidates(people, pl.Series(chosen)),
         kind=shared.kind,
         own=shared.own,
         size=shared.size,
-        names=_names_in_large(shared, name),
+        names=names,
         namesakes=_bearers("name_hash", people, shared, sample) - (0 if sample else shared.size),
         colleagues=_bearers("company_hash", people, shared, sample),
         left=row[left],
         right=row[right],
         block=of,
         total=len(people) if sample is None else round(len(sample.people) * sample.one_in),
-        sampled=_sampled(people),
+        sampled=sampled,
         sample=sample,
     )
 
@@ -189,8 +193,7 @@ class _Keyed:
     """The keys of all values, and behind them that by name and company of each row."""
 
     def __init__(self, values: pl.DataFrame, people: pl.DataFrame) -> None:
-        identities = people.select("record", key=identity_key(people), is_link=pl.lit(value=False))
-        self._keys = (values.select(identities.columns), identities.drop_nulls("key"))
+        self._keys = [values.select("record", "key", "is_link"), *map(_identities, _read(people))]
         self._records = people["record"].to_numpy()
 
     def shared(self, bits: int, number: int) -> tuple[Ints, Ints, Flags]:
@@ -213,13 +216,22 @@ class _Keyed:
         mask, wanted = ((1 << bits) - 1) * lowest, number * lowest
         keys, rows, links = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, bool)]
         for frame in self._keys:
-            for part in frame.iter_slices(_KEYS_READ):
+            for part in _read(frame):
                 record, key, is_link = (column.to_numpy() for column in part.get_columns())
                 at = np.flatnonzero(key & mask == wanted)
                 keys.append(key[at])
                 rows.append(np.searchsorted(self._records, record[at]))
                 links.append(is_link[at])
         return np.concatenate(keys), np.concatenate(rows), np.concatenate(links)
+
+
+def _read(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    return frame.iter_slices(_KEYS_READ)
+
+
+def _identities(people: pl.DataFrame) -> pl.DataFrame:
+    named = people.select("record", key=identity_key(people), is_link=pl.lit(value=False))
+    return named.drop_nulls("key")
 
 
 def _own(is_link: Flags, first: Ints, kind: Codes) -> Flags:
@@ -240,17 +252,19 @@ def starts(values: npt.NDArray[np.generic]) -> Ints:
     return np.concatenate([[0], changes, [len(values)]]).astype(np.int64)
 
 
-def _pairs(shared: _Shared, name: Ints) -> tuple[Ints, Ints, Ints]:
-    """(left, right, block) of every pair that is compared."""
-    large, number = shared.large, np.arange(len(shared.kind))
+def _pairs(shared: _Shared, name: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+    """How many names are in each large block; (left, right, block) of every pair that is compared."""
+    large, number = shared.large, np.arange(len(shared.kind), dtype=ROW)
+    inside = np.flatnonzero(np.repeat(large, shared.size)).astype(ROW)
+    within = np.repeat(number[large], shared.size[large])
+    names = name[shared.row[inside]]
+    alike = _pairs_by_name(inside, within, names)
     left, right, of = all_pairs(shared.start[:-1][~large], shared.size[~large])
-    inside = np.flatnonzero(np.repeat(large, shared.size))
-    within = np.repeat(number, shared.size)[inside]
-    alike = _pairs_by_name(inside, within, name[shared.row[inside]])
     return (
+        _names_in_large(within, names, len(large)),
         shared.row[np.concatenate([left, alike[0]])],
         shared.row[np.concatenate([right, alike[1]])],
-        np.concatenate([number[~large][of], alike[2]]).astype(ROW),
+        np.concatenate([number[~large][of], alike[2]]),
     )
 
 
@@ -275,20 +289,16 @@ def _pairs_by_name(position: Ints, block: Ints, name: Ints) -> tuple[Ints, Ints,
     return position[alike], position[alike + 1], block[alike]
 
 
-def _names_in_large(shared: _Shared, name: Ints) -> Ints:
-    large = shared.large
-    inside = np.flatnonzero(np.repeat(large, shared.size))
-    within = np.repeat(np.arange(len(large)), shared.size)[inside]
-    names = name[shared.row[inside]]
-    order = np.lexsort((names, within))
-    changes = (np.diff(within[order], prepend=-1) != 0) | (np.diff(names[order], prepend=0) != 0)
-    return np.bincount(within[order][changes], minlength=len(large)).astype(ROW)
+def _names_in_large(block: Ints, name: Ints, blocks: int) -> Ints:
+    order = np.lexsort((name, block))
+    changes = (np.diff(block[order], prepend=-1) != 0) | (np.diff(name[order], prepend=0) != 0)
+    return np.bincount(block[order][changes], minlength=blocks).astype(ROW)
 
 
 def _bearers(column: str, people: pl.DataFrame, shared: _Shared, sample: Sample | None) -> Ints:
     """For blocks by name and company, how many records have the hash that is common to the block."""
     by_both = shared.kind == NAME_COMPANY
-    hashes = people[column].to_numpy()[shared.row[shared.start[:-1][by_both]]]
+    hashes = people[column].gather(shared.row[shared.start[:-1][by_both]])
     counts = np.zeros(len(by_both), ROW)
     if sample is None:
         counts[by_both] = _counted(people[column], hashes)
@@ -297,9 +307,9 @@ def _bearers(column: str, people: pl.DataFrame, shared: _Shared, sample: Sample 
     return counts
 
 
-def _counted(values: pl.Series, wanted: Ints) -> Ints:
+def _counted(values: pl.Series, wanted: pl.Series) -> Ints:
     """How often each of `wanted` occurs in `values`."""
-    asked = pl.DataFrame({"value": wanted})
+    asked = wanted.to_frame("value")
     found = values.filter(values.is_in(asked["value"].unique().implode())).rename("value").value_counts()
     counts = asked.join(found, on="value", how="left", maintain_order="left")["count"]
     return counts.fill_null(0).cast(pl.Int64).to_numpy()
@@ -312,11 +322,9 @@ def _sampled(people: pl.DataFrame) -> Ints:
     return people["record"].to_numpy()[rows[_first_of_each(name[rows])]].astype(np.int64)
 
 
-def _candidates(people: pl.DataFrame) -> Candidates:
-    return Candidates(
-        record=people["record"].to_numpy().astype(np.int64),
-        name=people["name_hash"].to_numpy(),
-        company=people["company_hash"].to_numpy(),
-        mailbox=people["mailbox"].to_numpy(),
-        traits=people["traits"].to_numpy().astype(np.int8),
+def _candidates(people: pl.DataFrame, chosen: pl.Series) -> Candidates:
+    record, name, company, mailbox, traits = (
+        people[column].filter(chosen).to_numpy()
+        for column in ("record", "name_hash", "company_hash", "mailbox", "traits")
     )
+    return Candidates(record.astype(np.int64), name, company, mailbox, traits.astype(np.int8))

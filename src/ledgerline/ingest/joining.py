@@ -79,10 +79,11 @@ def block_records(job: Job, main: Database, keys: list[Keys]) -> Blocked:
         first_new = job.first_contact_id - known.height  # the contact id of a new record less its number
         in_order = sorted(keys, key=Keys.first)  # to sort them as a whole would take their memory twice
         new = Keys.concat(in_order).renumbered(known.height)
-        del in_order
         sample = None if sampled is None else sampled.result()
-        blocks = block(Keys.concat([match_keys(known), new]), known["record"], sample)
+        every = [match_keys(known), new]
         keys.clear()
+        del in_order, new
+        blocks = block(_taken(every), known["record"], sample)
         prepared.result()
     return Blocked(known, first_new, blocks)
 
@@ -130,6 +131,13 @@ def compare_records(job: Job, main: Database, blocked: Blocked, *, fenced: bool 
         if fenced:
             job.lease.check(connection)
     return joined
+
+
+def _taken(keys: list[Keys]) -> Keys:
+    """All in one, and `keys` emptied, so that who is given it can free what it does not need any more."""
+    every = Keys.concat(keys)
+    keys.clear()
+    return every
 
 
 def _prepare_joins(job: Job, main: Database) -> None:
