@@ -117,7 +117,9 @@ def compare_records(job: Job, main: Database, blocked: Blocked, *, fenced: bool 
     matches = match(blocks, names, known.select("record", "contact_id"), apart)
     del blocks, names
     fresh = read_back(matches.clusters["record"], "record_key", "source_record_id")
-    clustered = pl.concat([known, fresh.with_columns(is_staged=pl.lit(value=True))], how="diagonal")
+    fresh = fresh.with_columns(is_staged=pl.lit(value=True))
+    clustered = pl.concat([known.select(fresh.columns), fresh]).sort("record")
+    del fresh
     joined = joined_records(matches, clustered, first_new)
     with main.begin(
         [
@@ -200,10 +202,8 @@ def joined_records(matches: Matches, clustered: pl.DataFrame, first_new: int) ->
     clustered  [record, record_key, source_record_id, contact_id, is_staged]: at least all records of clusters
                and all known ones, with the contact that each was known or staged with
     """
-    named = clustered.select("record", "record_key", "source_record_id", "contact_id", "is_staged").sort(
-        "record"
-    )
-    clusters = _with_new(matches.clusters, named)
+    named = clustered if clustered["record"].is_sorted() else clustered.sort("record")
+    clusters = _in_order(_with_new(matches.clusters, named), named)
     joined = pl.col("rule") != MatchRule.IDENTITY.value  # the others belonged to their contact before
     clusters = clusters.with_columns(pl.when(joined).then(pl.col("rule", "partner", "score")))
     own, founder = _found(named, clusters["record"]), _found(named, clusters["cluster"])
@@ -221,7 +221,7 @@ def joined_records(matches: Matches, clustered: pl.DataFrame, first_new: int) ->
         }
     )
     suggestions = _suggested(matches.suggestions, _contacts(matches.suggestions, links, named), first_new)
-    return Joined(_in_order(links.drop("record")), suggestions, matches.capped)
+    return Joined(links.drop("record"), suggestions, matches.capped)
 
 
 def _with_new(clusters: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
@@ -239,12 +239,14 @@ def _found(named: pl.DataFrame, records: pl.Series) -> pl.Series:
     return pl.select(pl.when(records.is_not_null()).then(place)).to_series()
 
 
-def _in_order(links: pl.DataFrame) -> pl.DataFrame:
-    """In the order of their keys: SQLite indexes them anew for each join, and does so quickly then."""
-    links = links.sort("record_key")
-    key = links["record_key"]
-    has_twins = (key == key.shift()).any()
-    return links.sort("record_key", "source_record_id") if has_twins else links
+def _in_order(clusters: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
+    """In the order of their keys: SQLite indexes the links anew for each join, and does so quickly then."""
+    own = _found(named, clusters["record"])
+    keys = named.select(pl.col("record_key", "source_record_id").gather(own))
+    order = keys["record_key"].arg_sort()
+    if keys["record_key"].is_duplicated().any():  # ids that are no integers can have the same
+        order = keys.select(pl.arg_sort_by("record_key", "source_record_id")).to_series()
+    return clusters[order]
 
 
 def _contacts(suggestions: pl.DataFrame, links: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
