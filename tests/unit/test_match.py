@@ -71,6 +71,8 @@ CROWD = [
         ("Suneel Verma", "Sunil Verma"),
         ("Müller Jörg", "Joerg Mueller"),
         ("José García", "Jose Garcia"),
+        ("Rajesh Mohan Lal Kumar", "Rajesh Kumar"),
+        ("Asha Rani Devi Sen Rao", "Rani Asha Devi Rao"),
     ],
 )
 @pytest.mark.parametrize(
@@ -260,9 +262,25 @@ def test_a_crowded_mailbox_alone_makes_no_candidates() -> None:
     assert found.capped == 10
 
 
-def test_a_mailbox_named_like_the_company_is_a_link() -> None:
-    frame = named("Asha Rao", email="omsteel@post.example", company_name="Om Steel Pvt Ltd")
-    assert match_keys(frame).values["is_link"].to_list() == [True]
+@pytest.mark.parametrize(
+    ("mailbox", "company", "is_link"),
+    [
+        ("omsteel", "Om Steel Pvt Ltd", True),
+        ("om.steel-", "Om Steel", True),
+        ("_omsteel", "Om Steel", True),
+        ("3mindia", "3M India", True),
+        ("omsteels", "Om Steel", False),
+        ("asha", "Om Steel", False),
+        ("omsteel", None, False),
+    ],
+)
+def test_a_mailbox_named_like_the_company_is_a_link(
+    mailbox: str, company: str | None, *, is_link: bool
+) -> None:
+    others = records({"name": "Bina Das", "phone": MOBILE}, {"name": "Om", "company_name": "Om"})
+    frame = records({"name": "Asha Rao", "email": f"{mailbox}@post.example", "company_name": company})
+    values = match_keys(pl.concat([frame, others.with_columns(pl.col("record") + 1)])).values
+    assert values.filter(record=1)["is_link"].to_list() == [is_link]
 
 
 def test_keys_stay_what_they_are() -> None:
