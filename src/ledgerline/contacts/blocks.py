@@ -26,7 +26,7 @@ _LARGEST_BLOCK = 16
 _LARGEST_LINK = 5
 
 _NAMES_SAMPLED = 30_000
-_KEYS_AT_ONCE = 1_000_000  # are looked through for those that several records share
+_KEYS_AT_ONCE = 500_000  # are looked through for those that several records share
 _KEYS_READ = 100_000  # are read at a time: they are in many chunks, and not to be joined
 _WORKERS = 2
 
@@ -205,7 +205,7 @@ class _Keyed:
         key = key[at[begin[:-1][size > 1]]]
         at, of = at[np.repeat(size > 1, size)], np.repeat(np.arange(len(key)), size[size > 1])
         # As one number they are sorted ten times as fast: the key's, the row, whether it is a link.
-        uses = np.sort(of << 33 | row[at] << 1 | is_link[at])
+        uses = np.sort(of << 33 | row[at].astype(np.int64) << 1 | is_link[at])
         new = np.ones(len(uses), bool)
         new[1:] = uses[1:] >> 1 != uses[:-1] >> 1
         uses = uses[new]
@@ -214,13 +214,13 @@ class _Keyed:
     def _slice(self, bits: int, number: int) -> tuple[Ints, Ints, Flags]:
         lowest = KIND_BITS + 1  # the bits of the kind are not among those that make the slices
         mask, wanted = ((1 << bits) - 1) * lowest, number * lowest
-        keys, rows, links = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, bool)]
+        keys, rows, links = [np.zeros(0, np.int64)], [np.zeros(0, ROW)], [np.zeros(0, bool)]
         for frame in self._keys:
             for part in _read(frame):
                 record, key, is_link = (column.to_numpy() for column in part.get_columns())
                 at = np.flatnonzero(key & mask == wanted)
                 keys.append(key[at])
-                rows.append(np.searchsorted(self._records, record[at]))
+                rows.append(np.searchsorted(self._records, record[at]).astype(ROW))
                 links.append(is_link[at])
         return np.concatenate(keys), np.concatenate(rows), np.concatenate(links)
 
