@@ -577,6 +577,17 @@ def test_what_was_opened_ahead_is_read_from_or_closed(place: Place) -> None:
         database.expect_reading()  # and never read
 
 
+def test_what_threads_read_over_is_closed_with_them(place: Place) -> None:
+    table = place.table()
+    place.load((table, ids(1)))
+    query = sa.select(table.c.id)
+    with place.opened(connections=3, acquire_ms=2_000) as database:
+        for _ in range(4):
+            with database.threads(2, "reading") as pool:
+                assert [frame.rows() for frame in pool.map(database.read, [query] * 4)] == [[(1,)]] * 4
+        assert database.read(query).rows() == [(1,)]
+
+
 def test_of_readers_in_several_threads_the_last_closes_what_they_share(place: Place) -> None:
     place.table()
     query = sa.select(sa.literal(1).label("one"))
@@ -610,6 +621,8 @@ def test_few_rows_are_read_over_the_pool_as_they_are_in_bulk(place: Place) -> No
         for frame in (inside, *(read(query).cast(kinds) for read in readings)):
             assert_frame_equal(frame, rows)
         assert nothing.cast(kinds).equals(rows.clear())
+        alone = sa.select(sa.func.max(table.c.said).label("said")).where(table.c.id > 4)
+        assert database.read_few(alone).rows() == [(None,)]
         for read in readings:
             assert pl.concat(read(some)["id", "said", "share"] for some in (none, query)).height == len(told)
 

@@ -141,6 +141,7 @@ class Database:
             reader = self._opened_ahead() or self._patiently(self._new_reader)
             self._readers.reader = reader
             self._open_readers.append(reader)
+            getattr(self._readers, "of_threads", []).append(reader)
         return reader
 
     def _new_reader(self) -> Reader:
@@ -148,10 +149,28 @@ class Database:
 
     def _give_up(self, reader: Reader) -> None:
         self._readers.reader = None
+        self._drop(reader)
+
+    def _drop(self, reader: Reader) -> None:
         if reader in self._open_readers:
             self._open_readers.remove(reader)
-        with suppress(Exception):  # it is of no use any more
-            reader.close()
+            with suppress(Exception):  # it is of no use any more
+                reader.close()
+
+    @contextmanager
+    def threads(self, count: int, name: str) -> Iterator[ThreadPoolExecutor]:
+        """Threads for work beside this one; the connections that they read over are closed with them."""
+        readers: list[Reader] = []
+
+        def begin() -> None:
+            self._readers.of_threads = readers
+
+        try:
+            with ThreadPoolExecutor(count, thread_name_prefix=name, initializer=begin) as pool:
+                yield pool
+        finally:
+            for reader in readers:
+                self._drop(reader)
 
     def has_table(self, name: str, schema: str | None = None) -> bool:
         with self.connect() as connection:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -273,7 +272,7 @@ def partners(main: Database, staging: Staging) -> pl.DataFrame:
     A key is an e-mail address, a phone number, or name and company; the staged records' own contacts are
     among them.
     """
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="partners") as pool:
+    with main.threads(_THREADS, "partners") as pool:
         ids = pl.concat(pool.map(main.read, _sharing(staging)))["contact_id"].unique().sort()
     known, is_known_still = _known_still(staging)
     partners = main.read(

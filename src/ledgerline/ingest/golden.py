@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -104,7 +103,7 @@ def make_slices(
     read = partial(staging.members, main, tables) if excerpt is None else excerpt
     edited = _edited(job, main, tables)
     slices = staging.slices(main, tables, _CONTACTS_AT_ONCE)
-    for part, before in _one_ahead(partial(_current, job, main), slices, gathered):
+    for part, before in _one_ahead(main, partial(_current, job, main), slices, gathered):
         members = staging.typed(read(part.lower, part.upper), staging.RECORDS)
         made = remade(members, before, edited, job)
         if before is not None:
@@ -125,10 +124,13 @@ def _current(job: Job, main: Database, part: Slice) -> staging.Current | None:
 
 
 def _one_ahead(
-    read: Callable[[Slice], staging.Current | None], parts: Sequence[Slice], meanwhile: Callable[[], None]
+    main: Database,
+    read: Callable[[Slice], staging.Current | None],
+    parts: Sequence[Slice],
+    meanwhile: Callable[[], None],
 ) -> Iterator[tuple[Slice, staging.Current | None]]:
     """Each part with what is read of it; the next is read already, the first `meanwhile`."""
-    with ThreadPoolExecutor(1, thread_name_prefix="current") as pool:
+    with main.threads(1, "current") as pool:
         ahead = deque(pool.submit(read, part) for part in parts[:1])
         meanwhile()
         for number, part in enumerate(parts, start=1):

@@ -6,7 +6,6 @@ and what names a record in the links where it is in a cluster.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import polars as pl
@@ -70,7 +69,7 @@ def block_records(job: Job, main: Database, keys: list[Keys]) -> Blocked:
     with main.begin() as connection:
         job.lease.check(connection)
         staging.clear(connection, [tables.links, tables.suggestions, tables.touched])
-    with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
+    with main.threads(1, "prepare") as pool:
         prepared = pool.submit(_prepare_joins, job, main)
         if not job.first_load:  # it joins what is known; a first load is prepared beside its blocking
             prepared.result()

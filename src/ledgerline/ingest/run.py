@@ -255,7 +255,7 @@ def _keys_again(job: Job, main: Database, partitions: Sequence[Partition], cance
         job.lease.check(connection)
         staging.index_by_contact(connection, job.tables)
     keys = []
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="keys") as pool:
+    with main.threads(_THREADS, "keys") as pool:
         for made in pool.map(partial(staged_keys, job, main), partitions):
             keys.append(made)
             cancel.check()
@@ -315,7 +315,7 @@ def _write_beside(
         aside.bring(connection)
         progress.report("write", 0, 1, 0)
 
-    with ThreadPoolExecutor(1, thread_name_prefix="beside") as pool:
+    with main.threads(1, "beside") as pool:
         matching = pool.submit(compare_records, job, main, blocked, fenced=not is_early)
         golden = pool.submit(merge)
         try:
