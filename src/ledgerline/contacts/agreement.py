@@ -135,7 +135,7 @@ def _occurrences(names: pl.Series, forms: pl.Series) -> pl.DataFrame:
 class _Words:
     """Names as words, and words as numbers."""
 
-    of_name: Ints  # one row a name: the numbers of its words, then -1
+    of_name: Ints  # one column a name: the numbers of its words, then -1
     is_long: Flags  # whether a name has more than a few words
     foreign: Flags  # whether a name is in another script, of which vowels are lost
     text: pl.Series  # the word of each number, sorted
@@ -157,11 +157,11 @@ class _Words:
         numbers = words.cast(pl.Enum(text)).to_physical().cast(pl.Int64).to_numpy()
         numbers = np.where(words.is_in(_COURTESIES), -1, numbers)
         first = np.cumsum(lengths) - lengths
-        table = np.full((len(names), _WORDS_COMPARED), -1, np.int32)
+        table = np.full((_WORDS_COMPARED, len(names)), -1, np.int32)
         for place in range(_WORDS_COMPARED):
             has = np.flatnonzero(lengths > place)
-            table[has, place] = numbers[first[has] + place]
-        is_long: Flags = table[:, _FEW_WORDS:].max(axis=1, initial=-1) >= 0
+            table[place, has] = numbers[first[has] + place]
+        is_long: Flags = table[_FEW_WORDS:].max(axis=0, initial=-1) >= 0
         known = text.to_frame().join(occurrences, on="word", how="left", maintain_order="left")
         known = known.with_columns(pl.col("count").fill_null(1), pl.col("firsts").fill_null(0))
         is_known = (known["count"] >= _FREQUENT).to_numpy()
@@ -214,16 +214,17 @@ def _compare_names(words: _Words, left: Ints, right: Ints) -> Codes:
 
 def _compare_words(words: _Words, left: Ints, right: Ints, length: int) -> Codes:
     """Align the words of each pair of names, so many of each, the equal ones first, and grade the whole."""
-    one, other = words.of_name[:, :length][left], words.of_name[:, :length][right]
-    equal = (one[:, :, None] == other[:, None, :]) & (one >= 0)[:, :, None]
-    in_both, single = equal.any(axis=2), words.length[one] == 1
-    given = (in_both & ~single & words.given[one]).any(axis=1)
-    surname = (in_both & ~single & words.surname[one]).any(axis=1)
+    of_name = words.of_name[:length]
+    one, other = of_name.take(left, axis=1), of_name.take(right, axis=1)  # word by word in memory too
+    equal = (one[:, None] == other) & (one >= 0)[:, None]
+    in_one, in_other, single = equal.any(axis=1), equal.any(axis=0), words.length[one] == 1
+    given = (in_one & ~single & words.given[one]).any(axis=0)
+    surname = (in_one & ~single & words.surname[one]).any(axis=0)
     foreign = words.foreign[left] | words.foreign[right]
-    found = _align(words, np.where(in_both, -1, one), np.where(equal.any(axis=1), -1, other), foreign)
-    aligned = in_both.sum(axis=1) + found.sum(axis=1)
-    over = (one >= 0).sum(axis=1) > aligned, (other >= 0).sum(axis=1) > aligned
-    initials = (in_both & single).sum(axis=1) + found[:, _INITIAL]
+    found = _align(words, np.where(in_one, -1, one), np.where(in_other, -1, other), foreign)
+    aligned = in_one.sum(axis=0) + found.sum(axis=0)
+    over = (one >= 0).sum(axis=0) > aligned, (other >= 0).sum(axis=0) > aligned
+    initials = (in_one & single).sum(axis=0) + found[_INITIAL]
     return _grade(aligned - initials, initials, found, (given, surname), over)
 
 
@@ -237,7 +238,7 @@ def _grade(
     over    whether words of the one, and of the other, are left over
     """
     (given, surname), (over_one, over_other) = common, over
-    near, unsure = found[:, _NEAR] > 0, found[:, _UNSURE_TYPO] > 0
+    near, unsure = found[_NEAR] > 0, found[_UNSURE_TYPO] > 0
     grades = {
         RENAMED: given & over_one & over_other,
         CONFLICT: over_one & over_other,
@@ -255,21 +256,21 @@ def _grade(
 
 
 def _align(words: _Words, one: Ints, other: Ints, foreign: Flags) -> Ints:
-    """How many of the words left over in both names relate, by relation: an array of [pairs, relations]."""
-    found = np.zeros((len(one), _RELATIONS), np.int64)
-    open_ = np.flatnonzero((one >= 0).any(axis=1) & (other >= 0).any(axis=1))
-    one, other = one[open_], other[open_]
-    relation = np.zeros((*one.shape, other.shape[1]), np.int8)
-    pair, i, j = np.nonzero((one >= 0)[:, :, None] & (other >= 0)[:, None, :])
-    relation[pair, i, j] = _relate(words, one[pair, i], other[pair, j], foreign[open_][pair])
+    """How many of the words left over in both names relate, by relation: an array of [relations, pairs]."""
+    found = np.zeros((_RELATIONS, one.shape[1]), np.int8)
+    open_ = np.flatnonzero((one >= 0).any(axis=0) & (other >= 0).any(axis=0))
+    one, other = one.take(open_, axis=1), other.take(open_, axis=1)
+    relation = np.zeros((len(one), *other.shape), np.int8)
+    i, j, pair = np.nonzero((one >= 0)[:, None] & (other >= 0))
+    relation[i, j, pair] = _relate(words, one[i, pair], other[j, pair], foreign[open_][pair])
     for least in (_NEAR, _INITIAL):  # an initial takes what no full word has taken
-        for word in range(one.shape[1]):
-            partner = relation[:, word].argmax(axis=1)
-            best = relation[np.arange(len(one)), word, partner]
+        for word in range(len(one)):
+            partner = relation[word].argmax(axis=0)
+            best = relation[word, partner, np.arange(len(open_))]
             taken = np.flatnonzero(best >= least)
-            found[open_[taken], best[taken]] += 1
-            relation[taken, :, partner[taken]] = 0
-            relation[taken, word] = 0
+            found[best[taken], open_[taken]] += 1
+            relation[:, partner[taken], taken] = 0
+            relation[word][:, taken] = 0
     return found
 
 
