@@ -157,6 +157,7 @@ def match(
     pairs = _judge(blocks, comparable)
     merging = pairs.only(pairs.score >= MERGE)
     edges = join_pairs(merging, _known(candidates, contacts), candidates, comparable, apart)
+    del merging, comparable  # to tell what came of it takes as much memory again
     labels = labels_of(edges, len(candidates.record))
     return Matches(
         clusters=explain(edges, labels, _rules(edges), candidates),
