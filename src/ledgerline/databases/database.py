@@ -18,6 +18,7 @@ from ledgerline.errors import LedgerlineError
 from ledgerline.url import DatabaseUrl, Engine
 
 T = TypeVar("T")
+_CONNECTIONS_ASIDE = 3  # the transaction's, that of the thread beside it, and a run's heartbeat's
 
 
 class Database:
@@ -59,6 +60,9 @@ class Database:
     @contextmanager
     def aside(self) -> Iterator[Aside | None]:
         """Where frames wait for a transaction that another thread has open; None: there is no such place."""
+        if self.limits.connections < _CONNECTIONS_ASIDE:
+            yield None
+            return
         with self._explained(), self.server.aside(self.engine) as aside:
             yield aside
 
@@ -116,9 +120,12 @@ class Database:
             return _with_types(self.server.read_few(connection, query), query)
 
     def reading_few(self) -> Database:
-        """This database for whoever reads some thousand rows at most: `read` is `read_few`."""
+        """This database for whoever reads some thousand rows at most: `read` is `read_few`.
+
+        That is over connections of the pool; one too small for several at once is left to transactions.
+        """
         few = copy(self)
-        few._reads_few = self.server.opens_readers_slowly
+        few._reads_few = self.server.opens_readers_slowly and self.limits.connections >= _CONNECTIONS_ASIDE
         return few
 
     def expect_reading(self) -> None:
