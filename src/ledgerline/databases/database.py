@@ -184,7 +184,7 @@ class Database:
             return sa.inspect(connection).has_table(name, schema=schema)
 
     def columns(self, name: str, schema: str | None = None) -> dict[str, Any]:
-        """The columns of a table: name → SQLAlchemy's description of it. None: there is no such table."""
+        """The columns of a table: name → SQLAlchemy's description of it; of no table, none."""
         with self.connect() as connection:
             try:
                 described = sa.inspect(connection).get_columns(name, schema=schema)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from functools import partial
 
@@ -38,7 +38,7 @@ class LocalExecutor:
         if len(partitions) == 1:  # this thread has its connections open by now
             yield work(partitions[0])
             return
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="partition") as pool:
+        with main.threads(self.workers, "partition") as pool:
             running: set[Future[Result]] = set()
             try:
                 while True:
