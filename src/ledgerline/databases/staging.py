@@ -58,6 +58,12 @@ MATCHED = pl.Schema(
 )
 
 
+# Of that, what match keys are made of.
+KEYED = pl.Schema(
+    {name: kind for name, kind in MATCHED.items() if name not in {"record_key", "source_record_id"}}
+)
+
+
 def create(connection: sa.Connection, staging: Staging) -> None:
     for table in staging.tables:
         table.create(connection, checkfirst=False)
@@ -87,13 +93,13 @@ def index(connection: sa.Connection, staging: Staging) -> None:
 
 
 def index_by_contact(connection: sa.Connection, staging: Staging) -> None:
-    """For reading what single partitions staged, each a range of contact ids."""
-    _index(connection, staging.records.c.contact_id, "by_contact")
+    """For reading what single partitions staged, each a range of contact ids, which lies together on disk."""
+    _index(connection, staging.records.c.contact_id, "by_contact", postgresql_using="brin")
 
 
-def _index(connection: sa.Connection, column: sa.Column[Any], *purpose: str) -> None:
+def _index(connection: sa.Connection, column: sa.Column[Any], *purpose: str, **options: Any) -> None:
     """One that an earlier attempt of this run made is made anew."""
-    index = sa.Index("_".join(["ix", column.table.name, *purpose]), column)
+    index = sa.Index("_".join(["ix", column.table.name, *purpose]), column, **options)
     connection.execute(sa.schema.DropIndex(index, if_exists=True))
     index.create(connection)
     column.table.indexes.discard(index)  # or a table of this description would be created with it
@@ -259,11 +265,13 @@ def choose(connection: sa.Connection, staging: Staging, ids: Query) -> None:
     connection.execute(staging.chosen.insert().from_select(["contact_id"], ids))
 
 
-def staged(main: Database, staging: Staging, lower: int, upper: int) -> pl.DataFrame:
-    """The staged new records whose contact ids are in [lower, upper), with `MATCHED`."""
+def staged(
+    main: Database, staging: Staging, lower: int, upper: int, schema: pl.Schema = MATCHED
+) -> pl.DataFrame:
+    """The staged new records whose contact ids are in [lower, upper); of `MATCHED`, what `schema` names."""
     contact_id = staging.records.c.contact_id
-    query = sa.select(*_columns(staging.records, MATCHED)).where(contact_id >= lower, contact_id < upper)
-    return typed(main.read(query), MATCHED)
+    query = sa.select(*_columns(staging.records, schema)).where(contact_id >= lower, contact_id < upper)
+    return typed(main.read(query), schema)
 
 
 def partners(main: Database, staging: Staging) -> pl.DataFrame:

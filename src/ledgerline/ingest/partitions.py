@@ -136,7 +136,7 @@ def run_partition(
 def staged_keys(job: Job, main: Database, partition: Partition) -> Keys:
     """The keys of the new records that a finished partition staged, made again."""
     first = job.first_contact_id + partition.offset
-    staged = staging.staged(main, job.tables, first, first + partition.rows)
+    staged = staging.staged(main, job.tables, first, first + partition.rows, staging.KEYED)
     return match_keys(staged.with_columns(record=pl.col("contact_id") - job.first_contact_id))
 
 

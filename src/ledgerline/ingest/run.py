@@ -254,6 +254,7 @@ def _keys_again(job: Job, main: Database, partitions: Sequence[Partition], cance
     with main.begin() as connection:
         job.lease.check(connection)
         staging.index_by_contact(connection, job.tables)
+        main.server.analyze(connection, [job.tables.records])
     keys = []
     with main.threads(_THREADS, "keys") as pool:
         for made in pool.map(partial(staged_keys, job, main), partitions):
