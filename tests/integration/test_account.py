@@ -78,6 +78,18 @@ def test_many_small_partitions_make_the_same_contacts(house: Installation) -> No
     assert classes(house.ingest(partition_rows=2)) == {"unchanged": 4, "rejected": 1}
 
 
+def test_few_connections_are_enough(house: Installation) -> None:
+    """As few as docs/configuration.md asks for; the main database of SQL Server has its default."""
+    engine = house.environ["DATABASE_URL"].partition(":")[0]
+    fewest = {"sqlite": "3", "postgresql": "1"}.get(engine, "10")
+    house.environ |= {"DB_CONNECTION_LIMIT": fewest, "DB_ACQUIRE_TIMEOUT": "20000"}
+    house.write_invoice([ASHA, ASHA_AGAIN, BRAM])
+    assert classes(house.ingest(partition_rows=1)) == {"inserted": 2, "merged": 1}
+    house.add(CARA)
+    house.update(1, contact_person_name="Asha Devi Menon")
+    assert classes(house.ingest(partition_rows=1)) == {"inserted": 1, "updated": 1, "unchanged": 2}
+
+
 def test_a_column_that_is_empty_for_thousands_of_rows(house: Installation) -> None:
     """A driver that takes a column's type from its first rows must not fail at the first value."""
     house.write_invoice(
