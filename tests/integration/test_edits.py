@@ -91,7 +91,10 @@ def test_the_survivor_of_a_merge_keeps_the_edits_of_both(house: Installation) ->
     assert row(house, 2)["merged_into"] is None
 
 
-def test_an_edit_while_a_run_is_about_to_write(house: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("few", [0, 50_000])  # whether the writing has begun by then, where it can
+def test_an_edit_while_a_run_is_about_to_write(
+    house: Installation, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The run sees it in its writing transaction, and makes its contacts once more."""
     from ledgerline.ingest import golden
 
@@ -108,6 +111,7 @@ def test_an_edit_while_a_run_is_about_to_write(house: Installation, monkeypatch:
         return mark
 
     monkeypatch.setattr("ledgerline.ingest.run.make_golden", slowly)
+    monkeypatch.setattr("ledgerline.ingest.run._FEW_STAGED", few)
     house.ingest(check=False)
     assert made == [0, 1]
     assert row(house, 1)["designation"] == "Owner"

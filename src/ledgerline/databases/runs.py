@@ -90,6 +90,18 @@ class Lease:
                 hint="Nothing of this process was written since. See: ledgerline runs",
             )
 
+    def held(self) -> Lease:
+        """For work beside a transaction that checked it."""
+        return HeldLease(self.name, self.token)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLease(Lease):
+    """The same beside a transaction that holds it already: to hold it too would be to wait for that."""
+
+    def check(self, connection: sa.Connection) -> None:
+        """It is held."""
+
 
 def named(row: Any) -> dict[str, Any]:
     """A row of a result as column name → value."""

@@ -401,6 +401,12 @@ def _scalar(main: Database, query: sa.Select[Any]) -> int:
         return int(connection.execute(query).scalar_one())
 
 
+def is_small(main: Database, staging: Staging, rows: int) -> bool:
+    """Whether no more than so many records are staged."""
+    some = sa.select(staging.records.c.record_key).limit(rows + 1).subquery("some")
+    return _scalar(main, sa.select(sa.func.count()).select_from(some)) <= rows
+
+
 def ended(main: Database, staging: Staging) -> int:
     """How many live records this run is to withdraw, or found gone."""
     marks = staging.marks

@@ -63,12 +63,10 @@ NOTHING = Written(0, 0, 0, 0, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What goes on beside the transaction of a first load, which waits for it in the end."""
+    """What goes on beside the writing transaction, which waits for it in the end."""
 
-    matched: Callable[[], None] | None  # returns when the links are staged; None: they are
-    merged: Callable[
-        [sa.Connection], None
-    ]  # returns when the golden contacts are, as the transaction sees it
+    matched: Callable[[], None] | None  # of a first load: returns when the links are staged; None: they are
+    merged: Callable[[sa.Connection], None]  # returns when they and the golden contacts are, as it sees it
 
 
 _NOTHING_BESIDE = Beside(None, lambda _: None)
@@ -94,13 +92,14 @@ def write(
 ) -> Written:
     """Bring the staged work into the tables of the application; `first_load`: they are empty.
 
-    beside  of a first load: what else goes on; None: links and golden contacts are staged
+    beside  what else goes on; None: links and golden contacts are staged
     """
     step = _Writing(connection, staging, run_id, first_contact_id)
+    beside = beside or _NOTHING_BESIDE
     if first_load:
         with server.unindexed(connection, _OF_CONTACTS):
-            return step.fill(server, beside or _NOTHING_BESIDE)
-    return step.merge()
+            return step.fill(server, beside)
+    return step.merge(beside)
 
 
 def is_empty(connection: sa.Connection) -> bool:
@@ -160,11 +159,17 @@ class _Writing:
         self.insert_plain_points(share)
         return plain, self.insert_records(share)
 
-    def merge(self) -> Written:
-        self.add_owners(self._staging.records, self._staging.golden_owners)
+    def merge(self, beside: Beside) -> Written:
         new, known = self.count_staged()
         same = self.count_same()
         self.keep_versions()
+        self.update_records()
+        withdrawn, vanished = self.mark_records()
+        self.settle_rejects()
+        rejected = self.copy(self._staging.rejects, rejects)
+        beside.merged(self._connection)  # what depends on a cluster follows
+        self.add_owners(self._staging.records, self._staging.golden_owners)
+        self.keep_moved_versions()
         self.keep_contacts()
         inserted = self.insert_plain_contacts() + self.insert_golden_contacts()
         self.insert_plain_points()
@@ -172,15 +177,12 @@ class _Writing:
         self.redirect_merged_contacts()
         self.clear_details()
         self.insert_golden_details()
-        self.update_records()
+        self.link_records()
         self.move_records()
         self.insert_records()
-        withdrawn, vanished = self.mark_records()
         self.copy(self._staging.changes, changes)
         self.insert_suggestions()
         self.note_source_values()
-        self.settle_rejects()
-        rejected = self.copy(self._staging.rejects, rejects)
         return Written(new, inserted, known - same, same, withdrawn, vanished, rejected)
 
     def _do(self, statement: Any) -> int:
@@ -373,23 +375,35 @@ class _Writing:
         return int(self._connection.execute(query.where(*equal)).scalar_one())
 
     def keep_versions(self) -> None:
-        """Keep what known records were before this run touches them."""
+        """Keep what known records were that have a new version, or ended."""
         records, marks = self._staging.records, self._staging.marks
         keys = sa.union(
             sa.select(records.c.record_key, records.c.source_record_id).where(
                 records.c.contact_id < self._first
             ),
             sa.select(marks.c.record_key, marks.c.source_record_id).where(marks.c.mark.in_(ENDED)),
-            sa.select(source_records.c.record_key, source_records.c.source_record_id).where(
-                source_records.c.source_system == self._staging.system,
-                source_records.c.contact_id.in_(sa.select(self._moved().c.old_contact_id)),
-            ),
         ).subquery("keys")
-        names = [column.name for column in source_records.columns]
-        rows = sa.select(sa.literal(self._run_id), *[source_records.c[name] for name in names]).join(
-            keys, self._same_record(keys, source_records)
+        self._keep(source_records.join(keys, self._same_record(keys, source_records)))
+
+    def keep_moved_versions(self) -> None:
+        """Keep what the other records were of known contacts that joined an older one."""
+        records, marks = self._staging.records, self._staging.marks
+        others = source_records.outerjoin(records, self._same_record(records, source_records)).outerjoin(
+            marks, self._same_record(marks, source_records) & marks.c.mark.in_(ENDED)
         )
-        self._do(source_record_versions.insert().from_select(["replaced_by_run", *names], rows))
+        self._keep(
+            others,
+            source_records.c.source_system == self._staging.system,
+            source_records.c.contact_id.in_(sa.select(self._moved().c.old_contact_id)),
+            records.c.record_key.is_(None),
+            marks.c.record_key.is_(None),
+        )
+
+    def _keep(self, rows: sa.FromClause, *where: sa.ColumnElement[bool]) -> None:
+        names = [column.name for column in source_records.columns]
+        versions = sa.select(sa.literal(self._run_id), *[source_records.c[name] for name in names])
+        versions = versions.select_from(rows).where(*where)
+        self._do(source_record_versions.insert().from_select(["replaced_by_run", *names], versions))
 
     def keep_contacts(self) -> None:
         """Keep what known contacts were before this run touches them, and what redirected to them."""
@@ -407,13 +421,29 @@ class _Writing:
         return sa.select(self._staging.chosen.c.contact_id)
 
     def update_records(self) -> None:
-        """New versions of known records take the place of the old; why they belong to a contact stays."""
-        new = self._linked_records().where(self._staging.records.c.contact_id < self._first).subquery("new")
-        given = {c.name: new.c[c.name] for c in source_records.columns if not c.primary_key}
+        """New versions of known records take the place of the old; to whom they belong, and why, stays."""
+        new = self._staging.records
+        names = [c.name for c in source_records.columns if not c.primary_key and c.name not in _REASONS]
         self._do(
             source_records.update()
-            .where(self._same_record(new, source_records))
-            .values({**given, **_newer_reasons(new)})
+            .where(self._same_record(new, source_records), new.c.contact_id < self._first)
+            .values({name: new.c[name] for name in names})
+        )
+
+    def link_records(self) -> None:
+        """Why new versions of known records belong to their contacts, where that is another reason now."""
+        links, records = self._staging.links, self._staging.records
+        newer = _newer_reasons(links)
+        is_other = sa.or_(*(source_records.c[name].is_distinct_from(newer[name]) for name in _REASONS))
+        self._do(
+            source_records.update()
+            .where(
+                self._same_record(links, source_records),
+                self._same_record(records, source_records),
+                source_records.c.contact_id == links.c.contact_id,
+                is_other,
+            )
+            .values(newer)
         )
 
     def move_records(self) -> None:

@@ -64,15 +64,11 @@ def make_golden(job: Job, main: Database) -> int:
     return mark
 
 
-def gather(job: Job, main: Database, *, fenced: bool = True) -> None:
-    """Stage the records that golden rows are made of.
-
-    fenced  whether the transaction holds the lease; False where the writing transaction holds it meanwhile
-    """
+def gather(job: Job, main: Database) -> None:
+    """Stage the records that golden rows are made of."""
     tables = job.tables
     with main.begin() as connection:
-        if fenced:
-            job.lease.check(connection)
+        job.lease.check(connection)
         staging.clear(
             connection,
             [

@@ -53,7 +53,10 @@ class Blocked:
 
 
 def join_records(job: Job, main: Database, keys: list[Keys]) -> Joined:
-    """Match the staged records with each other and with what is known; stage the links and suggestions."""
+    """Match the staged records with each other and with what is known; stage the links and suggestions.
+
+    Call `prepare_joins` before, unless it is a first load, which is prepared beside its blocking.
+    """
     return compare_records(job, main, block_records(job, main, keys))
 
 
@@ -65,16 +68,10 @@ def block_records(job: Job, main: Database, keys: list[Keys]) -> Blocked:
 
     keys  of all new records; the list is emptied as soon as they are not needed any more
     """
-    tables = job.tables
-    with main.begin() as connection:
-        job.lease.check(connection)
-        staging.clear(connection, [tables.links, tables.suggestions, tables.touched])
     with main.threads(1, "prepare") as pool:
-        prepared = pool.submit(_prepare_joins, job, main)
-        if not job.first_load:  # it joins what is known; a first load is prepared beside its blocking
-            prepared.result()
+        prepared = pool.submit(prepare_joins, job, main) if job.first_load else None
         sampled = None if job.first_load else pool.submit(_sample, job, main)
-        known = _known_records(job, main, tables)
+        known = _known_records(job, main, job.tables)
         first_new = job.first_contact_id - known.height  # the contact id of a new record less its number
         in_order = sorted(keys, key=Keys.first)  # to sort them as a whole would take their memory twice
         new = Keys.concat(in_order).renumbered(known.height)
@@ -83,7 +80,8 @@ def block_records(job: Job, main: Database, keys: list[Keys]) -> Blocked:
         keys.clear()
         del in_order, new
         blocks = block(_taken(every), known["record"], sample)
-        prepared.result()
+        if prepared is not None:
+            prepared.result()
     return Blocked(known, first_new, blocks)
 
 
@@ -97,11 +95,8 @@ def stage_candidates(job: Job, main: Database, blocked: Blocked) -> None:
         job.lease.check(connection)
 
 
-def compare_records(job: Job, main: Database, blocked: Blocked, *, fenced: bool = True) -> Joined:
-    """Match the records that share keys; stage the links and suggestions.
-
-    fenced  whether the transaction holds the lease; False where the writing transaction holds it meanwhile
-    """
+def compare_records(job: Job, main: Database, blocked: Blocked) -> Joined:
+    """Match the records that share keys; stage the links and suggestions."""
     tables, known, first_new = job.tables, blocked.known, blocked.first_new
     blocks = blocked.taken()
 
@@ -129,8 +124,7 @@ def compare_records(job: Job, main: Database, blocked: Blocked, *, fenced: bool 
         if not job.first_load:
             staging.touch(connection, tables, job.first_contact_id)
         main.server.analyze(connection, [tables.links, tables.touched])
-        if fenced:
-            job.lease.check(connection)
+        job.lease.check(connection)
     return joined
 
 
@@ -141,11 +135,12 @@ def _taken(keys: list[Keys]) -> Keys:
     return every
 
 
-def _prepare_joins(job: Job, main: Database) -> None:
+def prepare_joins(job: Job, main: Database) -> None:
     """What is staged by now is joined many times: let the planner know how much it is."""
     tables = job.tables
     with main.begin() as connection:
         job.lease.check(connection)
+        staging.clear(connection, [tables.links, tables.suggestions, tables.touched])
         if not job.first_load:
             staging.index(connection, tables)
         main.server.analyze(connection, [tables.records, tables.points, tables.marks])

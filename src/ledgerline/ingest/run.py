@@ -38,6 +38,7 @@ from ledgerline.ingest.joining import (
     block_records,
     compare_records,
     join_records,
+    prepare_joins,
     stage_candidates,
 )
 from ledgerline.ingest.memory import return_freed_memory
@@ -53,6 +54,7 @@ PARTITION_ROWS = 40_000  # to clean all of them takes memory
 _RESCANNED_ROWS = 100_000  # most of them are as they were
 SAMPLES_KEPT = 20
 _THREADS = 2
+_FEW_STAGED = 50_000  # to write more takes as long that nobody should hold a transaction open meanwhile
 
 _log = logging.getLogger(__name__)
 
@@ -113,6 +115,8 @@ def plan(
             reading = _reading(job, main)
             keys = _stage(job, reading, source, options, progress, cancel)
             if keys is not None:
+                if not job.first_load:
+                    prepare_joins(job, reading)
                 join_records(job, reading, keys)
                 cancel.check()
                 progress.report("merge", 0, 1, 0)
@@ -270,12 +274,14 @@ def _match_and_write(
     job: Job, main: Database, keys: list[Keys], progress: Progress, cancel: Cancel
 ) -> dict[str, int]:
     """Match, make the golden contacts, and write; both again when somebody edits a contact in between."""
-    blocked = block_records(job, main, keys)
-    if job.first_load:
-        with main.aside() as aside:
-            if aside is not None:
-                return _write_beside(job, main, blocked, aside, progress, cancel)
-    compare_records(job, main, blocked)
+    with main.aside() as aside:
+        if job.first_load and aside is not None:
+            return _fill_beside(job, main, block_records(job, main, keys), aside, progress, cancel)
+        if not job.first_load:
+            prepare_joins(job, main)
+            if aside is not None and aside.shares_tables and staging.is_small(main, job.tables, _FEW_STAGED):
+                return _merge_beside(job, main, keys, progress, cancel)
+    join_records(job, main, keys)
     cancel.check()
     while True:
         progress.report("merge", 0, 1, 0)
@@ -286,7 +292,31 @@ def _match_and_write(
             return counts
 
 
-def _write_beside(
+def _merge_beside(
+    job: Job, main: Database, keys: list[Keys], progress: Progress, cancel: Cancel
+) -> dict[str, int]:
+    """The same for a later run with little to write: what depends on no cluster is written meanwhile."""
+
+    def work_out() -> int:
+        join_records(job, main, keys)
+        cancel.check()
+        progress.report("merge", 0, 1, 0)
+        return make_golden(job, main)
+
+    def merged(connection: sa.Connection) -> None:
+        edited = worked_out.result()
+        cancel.check()
+        job.lease.check(connection)  # not before, for from here on nobody can edit a contact
+        if edits.mark(connection) != edited:
+            make_golden(replace(job, lease=job.lease.held()), main)
+        progress.report("write", 0, 1, 0)
+
+    with main.threads(1, "beside") as pool, main.begin() as connection:
+        worked_out = pool.submit(work_out)
+        return _write_in(connection, job, main, writing.Beside(None, merged))
+
+
+def _fill_beside(
     job: Job, main: Database, blocked: Blocked, aside: Aside, progress: Progress, cancel: Cancel
 ) -> dict[str, int]:
     """The same for a first load: what is sure by now is written while the rest is found out.
@@ -295,6 +325,7 @@ def _write_beside(
     are compared; what is in no cluster is written while golden contacts are made of the rest.
     """
     is_early = aside.shares_tables
+    held = replace(job, lease=job.lease.held())
     if is_early:
         stage_candidates(job, main, blocked)
 
@@ -302,7 +333,7 @@ def _write_beside(
         matching.result()
         with aside.excerpt(staging.linked(job.tables), "contact_id") as excerpt:
             if excerpt is None:
-                gather(job, main, fenced=False)
+                gather(held, main)
             make_slices(job, main, aside.put, excerpt)
 
     def matched() -> None:
@@ -317,7 +348,7 @@ def _write_beside(
         progress.report("write", 0, 1, 0)
 
     with main.threads(1, "beside") as pool:
-        matching = pool.submit(compare_records, job, main, blocked, fenced=not is_early)
+        matching = pool.submit(compare_records, held if is_early else job, main, blocked)
         golden = pool.submit(merge)
         try:
             if not is_early:
@@ -346,20 +377,26 @@ def _write(
             where somebody edited a contact since. None: there was no contact that could be edited
     beside  what else goes on meanwhile; None: nothing does
     """
-    tables = job.tables
-    first = job.first_contact_id
     with main.begin() as connection:
         job.lease.check(connection)
         if edited is not None and edits.mark(connection) != edited:
             return None
-        written = writing.write(
-            connection, main.server, tables, job.run_id, first, beside, first_load=job.first_load
-        )
-        counts = _end(job, connection, written)
-        staging.drop(connection, tables)
+        counts = _write_in(connection, job, main, beside)
     if job.first_load:
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="analyze") as pool:
             list(pool.map(partial(_analyze, main), writing.TABLES))
+    return counts
+
+
+def _write_in(
+    connection: sa.Connection, job: Job, main: Database, beside: writing.Beside | None
+) -> dict[str, int]:
+    first, is_first = job.first_contact_id, job.first_load
+    written = writing.write(
+        connection, main.server, job.tables, job.run_id, first, beside, first_load=is_first
+    )
+    counts = _end(job, connection, written)
+    staging.drop(connection, job.tables)
     return counts
 
 
