@@ -69,14 +69,19 @@ def test_a_plan_tells_changes_joins_and_withdrawals(house: Installation) -> None
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_the_run_that_follows_does_exactly_that(house: Installation, seed: int) -> None:
+def test_the_run_that_follows_does_exactly_that(
+    house: Installation, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it makes its contacts slice by slice, and the plan made them all at once."""
     with house._invoice() as invoice:
         write_sample(invoice, house.settings.invoice_table, 1_500, seed)
     for number in range(2):
         if number:
             _shuffle(house)
         planned, told = _plan(house, partition_rows=400, full=True)
-        run = house.ingest(partition_rows=400, wanted=Wanted(full=True))
+        with monkeypatch.context() as patched:
+            patched.setattr("ledgerline.ingest.golden._CONTACTS_AT_ONCE", 100)
+            run = house.ingest(partition_rows=400, wanted=Wanted(full=True))
         assert dict(run.counts) == dict(planned.counts)
         assert told["inserted"]["total"] == run.counts["inserted"]
         joins = {(row["source_record_id"], row["rule"], row["partner"]) for row in told["merged"]["samples"]}

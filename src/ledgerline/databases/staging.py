@@ -444,37 +444,49 @@ def linked(staging: Staging) -> sa.Select[Any]:
 
 
 def gather_members(connection: sa.Connection, staging: Staging, *, first_load: bool) -> None:
-    """Put the live records of linked and touched contacts into one table, so that slices of it are cheap."""
+    """Put `members` into one table, so that slices of it are cheap."""
+    names = [column.name for column in staging.members.columns]
+    for chosen in _members(staging, first_load=first_load):
+        connection.execute(staging.members.insert().from_select(names, chosen))
+    _index(connection, staging.members.c.contact_id)
+
+
+def gathered(main: Database, staging: Staging, lower: int, upper: int) -> pl.DataFrame:
+    """`members` of contacts with ids in (lower, upper], from the table where they were gathered."""
+    return typed(
+        main.read(sa.select(staging.members).where(*_within(staging.members, lower, upper))), RECORDS
+    )
+
+
+def members(main: Database, staging: Staging, *, first_load: bool) -> pl.DataFrame:
+    """The live records of all linked and touched contacts.
+
+    `RECORDS`, with `contact_id` the contact that they belong to after the run.
+    """
+    return typed(main.read(sa.union_all(*_members(staging, first_load=first_load))), RECORDS)
+
+
+def _members(staging: Staging, *, first_load: bool) -> list[sa.Select[Any]]:
+    """Queries which together give `members`, each in the order of the table's columns."""
     links, touched = staging.links, staging.touched
     places: list[tuple[sa.Table, sa.FromClause, sa.ColumnElement[bool]]] = [
         (staging.records, staging.records, sa.true())
     ]
     if not first_load:
         places.append((source_records, *_known_still(staging)))
+    queries = []
     for table, rows, condition in places:
         same = _same(staging, links, table)
-        columns = [column for column in _columns(table, RECORDS) if column.name != "contact_id"]
-        names = [*(column.name for column in columns), "contact_id"]
-        linked = sa.select(*columns, links.c.contact_id).select_from(rows.join(links, same)).where(condition)
-        unlinked = (
-            sa.select(*columns, table.c.contact_id)
-            .select_from(
-                rows.join(touched, table.c.contact_id == touched.c.contact_id).outerjoin(links, same)
-            )
-            .where(condition, links.c.contact_id.is_(None))
+        owned = {column.name: column for column in _columns(table, RECORDS)}
+        linked = sa.select(*{**owned, "contact_id": links.c.contact_id}.values())
+        unlinked = sa.select(*owned.values()).select_from(
+            rows.join(touched, table.c.contact_id == touched.c.contact_id).outerjoin(links, same)
         )
-        for chosen in (linked, unlinked):
-            connection.execute(staging.members.insert().from_select(names, chosen))
-    _index(connection, staging.members.c.contact_id)
-
-
-def members(main: Database, staging: Staging, lower: int, upper: int) -> pl.DataFrame:
-    """The members of contacts with ids in (lower, upper].
-
-    `RECORDS`, with `contact_id` the contact that they belong to after the run.
-    """
-    rows = main.read(sa.select(staging.members).where(*_within(staging.members, lower, upper)))
-    return typed(rows, RECORDS)
+        queries += [
+            linked.select_from(rows.join(links, same)).where(condition),
+            unlinked.where(condition, links.c.contact_id.is_(None)),
+        ]
+    return queries
 
 
 def moved(main: Database, staging: Staging, first_contact_id: int) -> pl.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -60,12 +61,13 @@ def make_golden(job: Job, main: Database) -> int:
 
     with main.connect() as connection:
         mark = edits.mark(connection)  # before anything is read that an edit would change
-    make_slices(job, main, put, gathered=partial(gather, job, main))
+    clear_golden(job, main)
+    make_slices(job, main, put)
     return mark
 
 
-def gather(job: Job, main: Database) -> None:
-    """Stage the records that golden rows are made of."""
+def clear_golden(job: Job, main: Database) -> None:
+    """Forget what an earlier attempt of this run staged."""
     tables = job.tables
     with main.begin() as connection:
         job.lease.check(connection)
@@ -80,7 +82,13 @@ def gather(job: Job, main: Database) -> None:
                 tables.source_values,
             ],
         )
-        staging.gather_members(connection, tables, first_load=job.first_load)
+
+
+def _gather(job: Job, main: Database) -> None:
+    """Bring the records that golden rows are made of together, so that slices of them are cheap."""
+    with main.begin() as connection:
+        job.lease.check(connection)
+        staging.gather_members(connection, job.tables, first_load=job.first_load)
 
 
 def make_slices(
@@ -88,19 +96,20 @@ def make_slices(
     main: Database,
     put: Callable[[Sequence[Load]], None],
     excerpt: Excerpt | None = None,
-    gathered: Callable[[], None] = lambda: None,
 ) -> None:
-    """Make the golden rows of what was gathered, and `put` them, as loads of their staging tables.
+    """Make the golden rows of linked and touched contacts, and `put` them, as loads of their staging tables.
 
-    excerpt   the rows of `staging.linked`, where they are not gathered
-    gathered  gathers them, or returns when they are; what the contacts are now is read meanwhile
+    excerpt  the records that they are made of; None: they are gathered, unless one slice holds them all
     """
     tables = job.tables
-    read = partial(staging.members, main, tables) if excerpt is None else excerpt
     edited = _edited(job, main, tables)
     slices = staging.slices(main, tables, _CONTACTS_AT_ONCE)
-    for part, before in _one_ahead(main, partial(_current, job, main), slices, gathered):
+    is_gathered = excerpt is None and len(slices) > 1
+    gather = partial(_gather, job, main) if is_gathered else _nothing
+    read = excerpt or (_gathered if is_gathered else _all_members)(job, main)
+    for part, current in _one_ahead(main, partial(_current, job, main), slices, gather):
         members = staging.typed(read(part.lower, part.upper), staging.RECORDS)
+        before = current.result()
         made = remade(members, before, edited, job)
         if before is not None:
             made = _without_same_details(made, before)
@@ -115,6 +124,19 @@ def make_slices(
         )
 
 
+def _nothing() -> None:
+    """What is done where nothing has to be gathered."""
+
+
+def _gathered(job: Job, main: Database) -> Excerpt:
+    return partial(staging.gathered, main, job.tables)
+
+
+def _all_members(job: Job, main: Database) -> Excerpt:
+    """For one slice, which is all there is."""
+    return lambda _lower, _upper: staging.members(main, job.tables, first_load=job.first_load)
+
+
 def _current(job: Job, main: Database, part: Slice) -> staging.Current | None:
     return None if job.first_load else staging.current(main, job.tables, part, job.first_contact_id)
 
@@ -124,14 +146,14 @@ def _one_ahead(
     read: Callable[[Slice], staging.Current | None],
     parts: Sequence[Slice],
     meanwhile: Callable[[], None],
-) -> Iterator[tuple[Slice, staging.Current | None]]:
-    """Each part with what is read of it; the next is read already, the first `meanwhile`."""
+) -> Iterator[tuple[Slice, Future[staging.Current | None]]]:
+    """Each part with what is being read of it; the next is read already, the first `meanwhile`."""
     with main.threads(1, "current") as pool:
         ahead = deque(pool.submit(read, part) for part in parts[:1])
         meanwhile()
         for number, part in enumerate(parts, start=1):
             ahead.extend(pool.submit(read, following) for following in parts[number : number + 1])
-            yield part, ahead.popleft().result()
+            yield part, ahead.popleft()
 
 
 def _without_same_details(made: Remade, before: staging.Current) -> Remade:

@@ -32,7 +32,7 @@ from ledgerline.errors import (
 from ledgerline.ingest.breaker import check_breaker
 from ledgerline.ingest.executors import Executor
 from ledgerline.ingest.executors.local import LocalExecutor
-from ledgerline.ingest.golden import gather, make_golden, make_slices
+from ledgerline.ingest.golden import clear_golden, make_golden, make_slices
 from ledgerline.ingest.joining import (
     Blocked,
     block_records,
@@ -333,8 +333,8 @@ def _fill_beside(
         matching.result()
         with aside.excerpt(staging.linked(job.tables), "contact_id") as excerpt:
             if excerpt is None:
-                gather(held, main)
-            make_slices(job, main, aside.put, excerpt)
+                clear_golden(held, main)
+            make_slices(held, main, aside.put, excerpt)
 
     def matched() -> None:
         matching.result()
