@@ -48,6 +48,7 @@ def described(main: Database) -> dict[str, Any]:
                 "unique": sorted(_if_told(inspector.get_unique_constraints, name), key=repr),
                 "checks": sorted(_if_told(inspector.get_check_constraints, name), key=repr),
                 "indexes": sorted(map(_with_texts, inspector.get_indexes(name)), key=repr),
+                "options": _if_told(inspector.get_table_options, name),
             }
             for name in inspector.get_table_names()
             if name not in _BESIDE
@@ -60,7 +61,7 @@ def _with_texts(index: Any) -> dict[str, Any]:
     return {**index, "dialect_options": options}
 
 
-def _if_told(ask: Callable[[str], list[Any]], name: str) -> list[Any]:
+def _if_told(ask: Callable[[str], Any], name: str) -> Any:
     """SQLAlchemy does not ask SQL Server for these; what is unique is among the indexes there."""
     try:
         return ask(name)
