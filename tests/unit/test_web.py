@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import re
+from functools import partial
 from pathlib import Path
 
 import anyio
 import httpx
 import pytest
+from starlette.types import Message, Scope
 
 from ledgerline import errors
 from ledgerline.app import App
@@ -20,12 +22,13 @@ from ledgerline.web.api.answers import wanted_format
 from ledgerline.web.api.problems import TABLE
 from ledgerline.web.server import create_app, hosts
 
+KEY = "a-key-of-a-unit-test"
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def ledgerline(tmp_path: Path) -> App:
-    return App(load_settings({"API_KEY": "a-key-of-a-unit-test"}, tmp_path))
+    return App(load_settings({"API_KEY": KEY}, tmp_path))
 
 
 def test_an_unexpected_error_is_told_without_its_text(
@@ -51,10 +54,48 @@ def test_an_unexpected_error_is_told_without_its_text(
     assert "secret" not in line + answer.text
 
 
-async def _got(ledgerline: App, path: str) -> httpx.Response:
+async def _got(ledgerline: App, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
     transport = httpx.ASGITransport(create_app(ledgerline))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        return await client.get(path)
+        return await client.get(path, headers=headers)
+
+
+def test_an_origin_that_is_none_is_refused(ledgerline: App) -> None:
+    answer = anyio.run(partial(_got, ledgerline, "/health", headers={"Origin": "http://["}))
+    assert (answer.status_code, answer.json()["code"]) == (403, "origin_not_allowed")
+
+
+def test_a_body_in_pieces_that_is_too_large_by_its_last_one_is_refused_at_once(ledgerline: App) -> None:
+    """Though the inside asks for more of it: the server would have it wait for the caller to hang up."""
+    pieces = [b"x" * 2_000_000]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        if not pieces:
+            await anyio.sleep_forever()
+        return {"type": "http.request", "body": pieces.pop(), "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def ask() -> None:
+        with anyio.fail_after(30):
+            await create_app(ledgerline)(_post("/database/query/main"), receive, send)
+
+    anyio.run(ask)
+    assert sent[0]["status"] == 413
+
+
+def _post(path: str) -> Scope:
+    headers = {"host": "localhost", "content-type": "application/json", "x-api-key": KEY}
+    return {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()]
+        + [(b"transfer-encoding", b"chunked")],
+    }
 
 
 def test_the_page_of_the_api_needs_nothing_from_elsewhere(ledgerline: App) -> None:

@@ -13,7 +13,6 @@ import re
 import time
 from collections.abc import Collection
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers
@@ -131,7 +130,7 @@ class Gate:
                 "Add it to ALLOWED_HOSTS.",
             )
         origin = headers.get("origin", "").lower()
-        if origin and origin not in self._origins and urlsplit(origin).netloc != host:
+        if origin and origin not in self._origins and origin.partition("://")[2] != host:
             return _refused(
                 scope, "origin_not_allowed", "Pages of that origin may not ask.", "Add it to ALLOWED_ORIGINS."
             )
@@ -164,6 +163,8 @@ class Gate:
 
         async def receiving() -> Message:
             nonlocal seen
+            if seen > self._body_bytes:  # who asks again would wait for what never comes
+                raise _TooLarge
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self._body_bytes:
