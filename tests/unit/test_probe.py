@@ -158,3 +158,19 @@ def test_why_a_database_is_down_is_what_the_doctor_says(tmp_path: Path) -> None:
         eventually(lambda: probe.code is None)
     finally:
         probe.stop()
+
+
+def test_of_a_doctor_that_fails_nothing_is_told_but_what_the_look_met(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def doctor() -> str:
+        raise RuntimeError("pa55word")
+
+    url = parse_url(f"sqlite:///{(tmp_path / 'none.db').as_posix()}")
+    probe = Probe("main", url, ProbeSettings(20, 5_000, 1_000, 1, 1), diagnosed=doctor)
+    probe.start()
+    try:
+        eventually(lambda: "could not be found out" in caplog.text)
+        assert probe.code == "database_missing"
+    finally:
+        probe.stop()

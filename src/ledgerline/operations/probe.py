@@ -179,8 +179,11 @@ class Probe:
 
     def _ask_why(self, since: datetime) -> None:
         """In a thread of its own: the doctor takes seconds, and looks go on meanwhile."""
-        if code := self._diagnosed():
-            self._diagnosis = since, code
+        try:
+            if code := self._diagnosed():
+                self._diagnosis = since, code
+        except Exception:  # noqa: BLE001  nobody is there to catch it; what the look met is told instead
+            _log.exception("Why the %s database is down could not be found out.", self.name)
 
     # -- one look ----------------------------------------------------------------------------------------
 

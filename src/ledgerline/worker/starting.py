@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ledgerline.app import SYSTEM, App
@@ -47,7 +48,8 @@ class Worker:
         assert self._process.stdout is not None
         with self._process.stdout as lines:
             for line in lines:
-                self._note(json.loads(line))
+                with suppress(ValueError):  # it was killed in the middle of one
+                    self._note(json.loads(line))
         code = self._process.wait()
         if self.document is None and self.error is None:
             self.error = WorkerLost(
