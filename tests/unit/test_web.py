@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import anyio
 import httpx
@@ -15,14 +18,20 @@ from starlette.types import Message, Scope
 
 from ledgerline import errors
 from ledgerline.app import App
+from ledgerline.databases.schema import ingestion_runs
 from ledgerline.settings import load_settings
 from ledgerline.web import logs
 from ledgerline.web.api.access import is_loopback
 from ledgerline.web.api.answers import wanted_format
 from ledgerline.web.api.problems import TABLE
 from ledgerline.web.server import create_app, hosts
+from ledgerline.worker.starting import Worker, Workers
 
 KEY = "a-key-of-a-unit-test"
+RUN = {
+    "id": 1, "kind": "ingest", "source_system": "INVOICE", "status": "succeeded", "first_load": True,
+    "rules": "1", "first_contact_id": 1, "started_at": datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None),
+}  # fmt: skip
 ROOT = Path(__file__).parents[2]
 
 
@@ -165,3 +174,48 @@ def test_the_names_it_answers_to(tmp_path: Path) -> None:
     named = hosts(load_settings({"ALLOWED_HOSTS": "A.example, b.example", "HOST": "0.0.0.0"}, tmp_path))
     # Those of the machine too: health checks ask by them, whatever the service is called outside.
     assert set(named) == {"a.example", "b.example", "localhost", "127.0.0.1", "[::1]"}
+
+
+def test_a_key_is_not_guessed_by_asking_how_the_databases_are(tmp_path: Path) -> None:
+    settings = {"API_KEY": KEY, "HOST": "0.0.0.0", "ALLOWED_HOSTS": "localhost"}
+    served = create_app(App(load_settings(settings, tmp_path)))
+
+    async def config_is_shown(key: str) -> bool:
+        transport = httpx.ASGITransport(served)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            answer = await client.get("/health/database", headers={"X-API-Key": key})
+        return "config" in answer.json()["mainDatabase"]
+
+    assert anyio.run(config_is_shown, KEY)
+    assert not any(anyio.run(config_is_shown, f"guess-{number}") for number in range(10))
+    assert not anyio.run(config_is_shown, KEY)
+
+
+def test_an_undo_is_waited_for_no_longer_than_a_request_may_take(tmp_path: Path) -> None:
+    waited: list[float] = []
+
+    class Endless(Workers):
+        def start(self, kind: str, options: Mapping[str, Any]) -> Worker:
+            return cast(Worker, self)
+
+        def wait(self, seconds: float) -> bool:
+            waited.append(seconds)
+            return False
+
+    settings = {"API_KEY": KEY, "DATABASE_URL": f"sqlite:///{(tmp_path / 'main.db').as_posix()}"}
+    ledgerline = App(load_settings({**settings, "REQUEST_TIMEOUT": "7000"}, tmp_path))
+    ledgerline.migrate()
+    with ledgerline.main.begin() as connection:
+        connection.execute(ingestion_runs.insert().values(**RUN))
+    served = create_app(ledgerline)
+    served.state.workers = Endless()
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(served)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            return await client.post("/ingestion/runs/1/undo?wait=600", headers={"X-API-Key": KEY})
+
+    answer = anyio.run(ask)
+    ledgerline.close()
+    assert (answer.status_code, answer.headers["Location"]) == (202, "/ingestion/runs/1/undo")
+    assert waited == [2.0]

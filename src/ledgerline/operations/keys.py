@@ -145,13 +145,19 @@ class Keys:
             return None
         return known.key if _is_current(known.key, self._now()) else None
 
-    def remembered(self, token: str | None) -> Key | None:
-        """The key, if that is known without asking the database: for answers that wait for nothing."""
-        if not token:
+    def remembered(self, token: str | None, address: str) -> Key | None:
+        """The key, if that is known without asking the database: for answers that wait for nothing.
+
+        What can be no key of the database counts as a wrong one: else API_KEY could be guessed here.
+        """
+        if not token or self._attempts.wait(address):
             return None
         digest = _digest(token)
         if self._environment_hash is not None and hmac.compare_digest(digest, self._environment_hash):
             return Key(ENVIRONMENT_KEY, ENVIRONMENT_KEY, ALL_SCOPES)
+        if _id_in(token) is None:
+            self._attempts.failed(address)
+            return None
         with self._lock:
             known = self._known.get(digest.hex())
         if (
@@ -171,10 +177,9 @@ class Keys:
         return True
 
     def _stored(self, token: str, digest: bytes) -> Key | None:
-        match = _TOKEN.fullmatch(token)
-        if match is None or _checksum(match[2]) != match[3]:
+        if (key_id := _id_in(token)) is None:
             return None
-        key_id, remembered = match[1], digest.hex()
+        remembered = digest.hex()
         with self._lock:
             known = self._known.get(remembered)
         moment = self._clock()
@@ -261,6 +266,12 @@ class Keys:
 
 def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "backslashreplace")).digest()
+
+
+def _id_in(token: str) -> str | None:
+    """The id of the row that a token belongs to; None: it is mistyped, or no key of ours."""
+    match = _TOKEN.fullmatch(token)
+    return match[1] if match is not None and _checksum(match[2]) == match[3] else None
 
 
 def _checksum(secret: str) -> str:

@@ -32,6 +32,11 @@ def token_of(request: Request) -> str | None:
     return request.headers.get("x-api-key") or (credentials if scheme.lower() == "bearer" else None) or None
 
 
+def address_of(request: Request) -> str:
+    """Whose wrong keys are counted together."""
+    return request.client.host if request.client else ""
+
+
 def require(scope: Scope) -> Callable[..., Awaitable[Key]]:
     """A dependency: the key of the request, which has this scope.
 
@@ -39,7 +44,7 @@ def require(scope: Scope) -> Callable[..., Awaitable[Key]]:
     """
 
     async def required(request: Request, sent: Annotated[str | None, Depends(token)]) -> Key:
-        address = request.client.host if request.client else ""
+        address = address_of(request)
         keys = ledgerline_app(request).keys
         known = keys.verify_at_once(sent, address)
         key = known if known is not None else await run_in_threadpool(keys.verify, sent, address)
@@ -52,8 +57,7 @@ def require(scope: Scope) -> Callable[..., Awaitable[Key]]:
 
 def known(request: Request, scope: Scope) -> Key | None:
     """The key of the request, where that need not ask the database. Raises TooManyAttempts and Forbidden."""
-    address = request.client.host if request.client else ""
-    key = ledgerline_app(request).keys.verify_at_once(token_of(request), address)
+    key = ledgerline_app(request).keys.verify_at_once(token_of(request), address_of(request))
     if key is not None:
         request.state.key_name = key.name
         key.require(scope)

@@ -15,7 +15,7 @@ from ledgerline.databases.runs import utc_now
 from ledgerline.operations.keys import Scope
 from ledgerline.operations.probe import Look, Probe, State, Status
 from ledgerline.url import DatabaseUrl
-from ledgerline.web.api.access import is_open_here, require, token_of
+from ledgerline.web.api.access import address_of, is_open_here, require, token_of
 from ledgerline.web.api.problems import PROTECTED, RETRY_AFTER, documented, example
 from ledgerline.web.api.services import LastProven, Watched, last_proven, probes
 from ledgerline.web.api.shapes import Document, Moment
@@ -171,7 +171,8 @@ async def health(request: Request, watched: Watched) -> Response:
 )
 async def health_of_databases(request: Request, watched: Watched, proven: LastProven) -> Response:
     app: App = request.app.state.ledgerline
-    shows = is_open_here(app.settings) or app.keys.remembered(token_of(request)) is not None
+    key = app.keys.remembered(token_of(request), address_of(request))
+    shows = is_open_here(app.settings) or key is not None
     main, invoice = (_health(probe, app, shows=shows) for probe in watched.both())
     if shows and proven is not None:
         main.last_proven_restore = proven.proven_at

@@ -139,8 +139,7 @@ def _started(
     if at_work is not None:
         return _refused(app, request, at_work)
     worker = starter.start(kind, options.model_dump())
-    longest = app.settings.service.request_ms / 1000 - _TO_ANSWER
-    has_ended = worker.wait(max(0.0, min(wait, longest)))
+    has_ended = worker.wait(_bearable(app, wait))
     try:
         run_id = _run_of(worker)
     except RunInProgress as error:
@@ -149,6 +148,11 @@ def _started(
         response.status_code = 202
         response.headers["Location"] = str(request.url_for("show_run", id=run_id).path)
     return _document(app, _existing(app, run_id))
+
+
+def _bearable(app: App, wait: float) -> float:
+    """No longer than leaves time to answer before REQUEST_TIMEOUT does."""
+    return max(0.0, min(wait, app.settings.service.request_ms / 1000 - _TO_ANSWER))
 
 
 def _run_of(worker: Worker) -> int:
@@ -369,7 +373,7 @@ def undo_run(
     if (at_work := going.run_at_work(app.main, SYSTEM)) is not None:
         return _refused(app, request, at_work)
     worker = starter.start("undo", {"run_id": run_id, **(options or UndoOptions()).model_dump()})
-    if not worker.wait(wait):
+    if not worker.wait(_bearable(app, wait)):
         return Response(status_code=202, headers={"Location": request.url_for("show_undo", id=run_id).path})
     if isinstance(worker.error, RunInProgress):
         return _refused(app, request, going.run_at_work(app.main, SYSTEM), worker.error)
