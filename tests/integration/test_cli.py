@@ -381,3 +381,15 @@ def test_the_withdrawal_breaker_has_an_exit_code_of_its_own(tmp_path: Path) -> N
     (failed, *_) = json.loads(ledgerline(tmp_path, "runs", "--json").stdout)
     assert (failed["status"], failed["error"]["code"]) == ("failed", "withdrawal_breaker")
     assert _ingested(tmp_path, "--accept-withdrawals")["counts"]["withdrawn"] > 50
+
+
+# -- serve -----------------------------------------------------------------------------------------------
+
+
+def test_serve_at_a_port_that_is_taken_says_so_before_it_begins(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        done = ledgerline(tmp_path, "serve", "--port", port, code=2)
+    assert done.stdout == ""
+    assert f"Nothing can listen at 127.0.0.1, port {port}" in done.stderr
+    assert "--port" in done.stderr

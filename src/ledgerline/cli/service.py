@@ -66,9 +66,14 @@ def _is_prepared(app: App) -> bool:
         return False
 
 
+def _reached_by(host: str) -> str:
+    """A name for URLs on this machine."""
+    anywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104
+    return anywhere.get(host) or (f"[{host}]" if ":" in host else host)
+
+
 def _tell(settings: Settings, key: str | None) -> None:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    base = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{settings.port}"  # noqa: S104
+    base = f"http://{_reached_by(settings.host)}:{settings.port}"
     sys.stdout.write(f"Ledgerline listens on {base} (/docs lists what it can do).\n")
     if key is not None:
         sys.stdout.write(

@@ -29,6 +29,7 @@ from ledgerline.web.api import databases, diagnosis, health, ingestion, metrics,
 from ledgerline.web.api.access import is_loopback
 from ledgerline.web.api.services import Probes
 from ledgerline.web.express import Express
+from ledgerline.web.listening import listening
 from ledgerline.web.metrics import Metrics
 from ledgerline.web.middleware import Clock, Gate, Recorder
 from ledgerline.web.protocol import Protocol
@@ -182,8 +183,12 @@ class _Server(uvicorn.Server):
 
 
 def run(ledgerline: App, ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or Ctrl-C. `ready` is called when it listens."""
+    """Serve until SIGTERM or Ctrl-C. `ready` is called when it listens.
+
+    Raises SettingsError where it cannot listen.
+    """
     settings = ledgerline.settings
+    sockets = listening(settings.host, settings.port)
     logs.configure()
     seconds = settings.service.shutdown_ms / 1000
     config = uvicorn.Config(
@@ -201,4 +206,4 @@ def run(ledgerline: App, ready: Callable[[], None]) -> None:
     )
     # The server hands the signal on when it is done; by then it has done its work.
     signal.signal(signal.SIGTERM, lambda *_: None)
-    _Server(config, ledgerline, seconds).run()
+    _Server(config, ledgerline, seconds).run(sockets)
