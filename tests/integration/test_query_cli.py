@@ -79,7 +79,16 @@ def test_a_query_is_saved_and_run(folder: Path) -> None:
     assert [
         query["name"] for query in json.loads(ledgerline(folder, "queries", "--saved", "--json").stdout)
     ] == ["count"]
+    checked = ledgerline(folder, "query", "--saved", "count", "--check")
+    assert checked.stdout.split() == ["SELECT", "COUNT(*)", "AS", "`n`", "FROM", "`customer_contacts`"]
     assert ledgerline(folder, "query", "--saved", "nothing").returncode == 2
+    assert ledgerline(folder, "query", "--dialect", "tsql", "SELECT 1").returncode == 2  # without --check
+
+
+def test_a_table_shows_what_a_terminal_would_act_on(folder: Path) -> None:
+    clears = "SELECT char(27) || '[2J' || char(155) || '[red]' || char(10) AS x"
+    done = ledgerline(folder, "query", clears)
+    assert done.stdout.split()[1:] == [r"\x1b[2J\x9b[red]"]
 
 
 ENDLESS = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT count(*) FROM c"
@@ -137,7 +146,13 @@ def test_keys_are_made_listed_and_revoked(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [["--scope", "all"], ["--scope", "read", "--expires", "soon"], ["--scope", ""]]
+    "options",
+    [
+        ["--scope", "all"],
+        ["--scope", "read", "--expires", "soon"],
+        ["--scope", "read", "--expires", "999999w"],
+        ["--scope", ""],
+    ],
 )
 def test_keys_that_make_no_sense(folder: Path, options: list[str]) -> None:
     assert ledgerline(folder, "keys", "create", "--name", "x", *options).returncode == 2

@@ -303,6 +303,7 @@ def test_other_values(folder: Path) -> None:
         ("WITHDRAWAL_BREAKER", "nan", "not a share"),
         ("RECONCILE_EVERY", "24", "30m, 24h or 7d"),
         ("RECONCILE_EVERY", "0h", "not a time span"),
+        ("BACKUP_KEEP_FOR", "999999w", "longer than a hundred years"),
         ("DEFAULT_COUNTRY_CODE", "UK", "Did you mean 'GB'?"),
         ("DEFAULT_COUNTRY_CODE", "+91", "in two letters"),
         ("EXECUTOR", "spark://h:1", "local or dask://host:port"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ledgerline.cli import show, show_history
+from ledgerline.cli.account import account
 from ledgerline.cli.ingestion import Json
 from ledgerline.cli.opened import opened
 from ledgerline.contacts.edits import EDITABLE
@@ -187,7 +187,9 @@ def edit(
         raise UsageError("Nothing to edit.", hint="For example: ledgerline edit 1 designation=Director")
     given = dict(_assignment(text) for text in values or ())
     fields = [_field(name) for name in withdraw or ()]
-    person = by or _this_person()
+    person = by or account()
+    if person is None:
+        raise UsageError("Who edits is not known here.", hint="Add: --by NAME")
     with opened(quiet=json) as app:
         if given:
             app.edit(contact_id, given, by=person)
@@ -198,13 +200,6 @@ def edit(
         show.print_json(history_document(found))
     else:
         show_history.history(found, only={*given, *fields})
-
-
-def _this_person() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a container's user may have no name
-        raise UsageError("Who edits is not known here.", hint="Add: --by NAME") from None
 
 
 def _assignment(text: str) -> tuple[str, str | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from datetime import timedelta
 from typing import Annotated
@@ -15,12 +14,11 @@ from ledgerline.cli import show
 from ledgerline.cli.opened import opened
 from ledgerline.databases.runs import utc_now
 from ledgerline.documents import key_document
-from ledgerline.errors import UsageError
+from ledgerline.errors import SettingsError, UsageError
 from ledgerline.operations.keys import Scope
+from ledgerline.settings.values import duration
 
 keys = typer.Typer(help="API keys: make, list, revoke.", no_args_is_help=True)
-
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def register(app: typer.Typer) -> None:
@@ -86,7 +84,7 @@ def _scopes(text: str) -> set[Scope]:
 def _lifetime(text: str) -> timedelta | None:
     if text == "never":
         return None
-    match = re.fullmatch(r"([0-9]{1,6})([mhdw])", text)
-    if match is None:
-        raise UsageError(f"{text!r} is no length of time.", hint="Write 90d, 12h, 30m, 4w or never.")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    try:
+        return duration(text)
+    except SettingsError:
+        raise UsageError(f"{text!r} is no life of a key.", hint="Write 90d, 12h, 30m, 4w or never.") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 from enum import StrEnum
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from ledgerline.app import App
 from ledgerline.cli import show
+from ledgerline.cli.account import account
 from ledgerline.cli.opened import opened
 from ledgerline.databases import queries as log
 from ledgerline.databases.queries import LoggedQuery, SavedQuery
@@ -47,7 +47,9 @@ def register(app: typer.Typer) -> None:
 
 
 def query(
-    sql: Annotated[str | None, typer.Argument(help="The query; - reads it from standard input.")] = None,
+    sql: Annotated[
+        str | None, typer.Argument(metavar="SQL", help="The query; - reads it from standard input.")
+    ] = None,
     database: Annotated[Which, typer.Option(help="Which database to ask.")] = Which.MAIN,
     form: Annotated[Form, typer.Option("--format", help="How to print the answer.")] = Form.TABLE,
     param: Annotated[
@@ -68,6 +70,8 @@ def query(
     """Ask a database, read only: what would write, and what is not known to be harmless, is refused."""
     if (sql is None) == (saved is None):
         raise UsageError("Give a query, or --saved and its name.", hint='ledgerline query "SELECT 1"')
+    if dialect is not None and not check_only:
+        raise UsageError("A query runs in its database's own dialect.", hint="Leave out --dialect.")
     text = sys.stdin.buffer.read() if sql == "-" else (sql or "")
     if check_only and saved is None:
         _check(text, database, dialect)
@@ -81,7 +85,10 @@ def query(
         if saved is not None:
             found = app.queries.saved(saved)
             text, database = found.sql, Which(found.database)
-        _run(app, text, database, form, param or [], rows)
+        if check_only:
+            _check(text, database, dialect)
+        else:
+            _run(app, text, database, form, param or [], rows)
 
 
 def _check(text: str | bytes, database: Which, dialect: Dialect | None) -> None:
@@ -110,7 +117,7 @@ def _run(
         else:
             table = Table(box=None, padding=(0, 2))
             for name in formats.names_of(result):
-                table.add_column(escape(name), overflow="fold")
+                table.add_column(escape(show.visible(name)), overflow="fold")
             for batch in result.batches():
                 for row in batch:
                     table.add_row(*map(_shown, row))
@@ -141,14 +148,12 @@ def _value(text: str) -> Any:
 def _shown(value: Any) -> str:
     if value is None:
         return "[dim]–[/]"
-    return escape(value if isinstance(value, str) else str(formats.plain(value)))
+    return escape(show.visible(value if isinstance(value, str) else str(formats.plain(value))))
 
 
 def _caller() -> str:
-    try:
-        return f"cli:{getpass.getuser()}"
-    except (KeyError, OSError):
-        return "cli"
+    name = account()
+    return "cli" if name is None else f"cli:{name}"
 
 
 def queries(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -36,6 +38,8 @@ err = Console(
     soft_wrap=not sys.stderr.isatty(),
     width=None if sys.stderr.isatty() else _WIDE,
 )
+
+_ACTED_ON = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 MATCH_REASONS = {
     "email": "same e-mail address",
@@ -144,6 +148,11 @@ def filling(description: str, total: int, *, quiet: bool) -> Iterator[Any]:
 
 def print_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+
+
+def visible(text: str) -> str:
+    """What a terminal would act on is shown instead: a value of a database may hold anything."""
+    return _ACTED_ON.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def notices(texts: Iterable[str]) -> None:
@@ -288,4 +297,7 @@ def _as_typed(command: str) -> str:
     program, _, rest = command.partition(" ")
     if program != "ledgerline" or shutil.which(program):
         return command
-    return f"{sys.argv[0]} {rest}"
+    here = Path(sys.argv[0])
+    if here.name == "__main__.py":
+        return f"{sys.executable} -m ledgerline {rest}"
+    return f"{here} {rest}"

@@ -21,7 +21,6 @@ _RULES = {
     "undo": "undone",
     "unmerge": "split",
 }
-_MATCHES = {"email": "same e-mail address", "phone": "same phone", "name_company": "same name and company"}
 
 
 def history(found: History, only: Collection[str] = ()) -> None:
@@ -82,7 +81,7 @@ def _maker(change: Change) -> str:
 def _sources(found: History) -> None:
     table = Table(title="Source rows", title_justify="left", box=None, padding=(0, 2), show_header=False)
     for record in found.records:
-        why = _MATCHES.get(record["match_rule"] or "", "")
+        why = show.MATCH_REASONS.get(record["match_rule"] or "", "")
         partner = "" if not why else f"{why} as row {escape(record['match_partner'] or '?')}"
         live = "" if record["is_live"] else "[yellow]no longer live[/]"
         table.add_row(escape(record["source_record_id"]), f"run {record['run_id']}", partner, live)

@@ -58,13 +58,17 @@ def share(text: str) -> float:
 
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_LONGEST = timedelta(days=36_500)  # a calendar ends somewhere
 
 
 def duration(text: str) -> timedelta:
     match = re.fullmatch(r"([1-9][0-9]{0,5})\s*([smhdw])", text.lower())
     if match is None:
         raise SettingsError("It is not a time span.", hint="Write a number and a unit: 30m, 24h or 7d.")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    span = timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if span > _LONGEST:
+        raise SettingsError("It is longer than a hundred years.")
+    return span
 
 
 def region(text: str) -> str:
