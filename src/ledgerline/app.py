@@ -13,6 +13,7 @@ from ledgerline.databases.database import Database
 from ledgerline.databases.duties import held
 from ledgerline.databases.engines import Limits
 from ledgerline.databases.environments import EnvironmentMark
+from ledgerline.databases.folders import make_folder_of
 from ledgerline.databases.migrate import migrate, require_newest
 from ledgerline.databases.plans import Section
 from ledgerline.databases.retry import patiently
@@ -277,7 +278,7 @@ def _known(job: Job, integer_keys: bool) -> KnownRows:
 
 def _open(settings: DatabaseSettings, *, read_only: bool) -> Database:
     if settings.url.engine is Engine.SQLITE and not read_only:
-        Path(settings.url.database).parent.mkdir(parents=True, exist_ok=True)
+        make_folder_of(Path(settings.url.database), "DATABASE_URL")
     limits = Limits(
         settings.connections,
         settings.acquire_ms,

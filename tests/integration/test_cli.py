@@ -14,7 +14,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,12 @@ import pytest
 from tests.forking import run_ledgerline
 from tests.house import Installation, contact
 
+from ledgerline.cli import show
+from ledgerline.cli.contacts import Format, What, export
+from ledgerline.cli.main import main
+from ledgerline.databases import reports
 from ledgerline.databases.schema import COUNTS
+from ledgerline.errors import DatabaseUnreachable
 
 COMMAND = [sys.executable, "-m", "ledgerline"]
 NOWHERE = "postgresql://app:pa55word@127.0.0.1:1/nowhere"
@@ -185,6 +190,54 @@ def test_export_of_nothing(tmp_path: Path) -> None:
     assert pl.read_parquet(tmp_path / "none.parquet").height == 0
 
 
+def test_half_of_an_export_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, output = "as it was", tmp_path / "contacts.csv"
+    output.write_text(before)
+
+    def broken(main: object, *, inactive: bool) -> Iterator[pl.DataFrame]:
+        yield reports.EXPORT.to_frame()
+        raise DatabaseUnreachable("gone")
+
+    monkeypatch.setattr(reports, "export_contacts", broken)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DatabaseUnreachable):
+        export(What.CONTACTS, Format.CSV, output, inactive=False)
+    assert output.read_text() == before
+    assert not list(tmp_path.glob("*.unfinished"))
+
+
+# -- files -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "code"),
+    [
+        (("export", "contacts", "--output", "none/x.ndjson"), {}, 1),
+        (("export", "contacts", "--format", "parquet", "--output", "none/x.parquet"), {}, 1),
+        (("sample", "sqlite:///file/x.db"), {}, 3),
+        (("runs",), {"DATABASE_URL": "sqlite:///file/main.db"}, 3),
+        (("config", "export", "none/x"), {"BACKUP_PASSPHRASE": "twelve words or so"}, 1),
+    ],
+)
+def test_a_file_that_cannot_be_made_is_told(
+    tmp_path: Path, arguments: tuple[str, ...], settings: dict[str, str], code: int
+) -> None:
+    (tmp_path / "file").touch()
+    done = ledgerline(tmp_path, *arguments, settings=settings, code=code)
+    assert re.search(r"error: .*(none/x|file/)", done.stderr), done.stderr
+
+
+def test_what_is_piped_is_utf8_whatever_the_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    monkeypatch.setattr(sys, "argv", ["ledgerline", "ingest", "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    show.print_json({"name": "आशा → \udc80"})
+    sys.stdout.flush()
+    assert json.loads(written.getvalue().decode().splitlines()[-1]) == {"name": "आशा → \udc80"}
+
+
 # -- setting up ----------------------------------------------------------------------------------------------
 
 
@@ -250,6 +303,17 @@ def test_init_refuses_what_it_cannot_read(tmp_path: Path) -> None:
         tmp_path, "init", "--invoice", "sqlite:///i.db", "--main", "sqlite:///m.db", "--country", "XX", code=2
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_init_leaves_no_env_that_others_can_read(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("PORT=4003\n")
+    file.chmod(0o644)
+    ledgerline(
+        tmp_path, "init", "--force", "--invoice", "sqlite:///i.db", "--main", NOWHERE, "--country", "IN"
+    )
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert list(tmp_path.glob(".env*")) == [file]
 
 
 # -- exit codes ----------------------------------------------------------------------------------------------

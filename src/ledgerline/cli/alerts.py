@@ -94,7 +94,7 @@ def _known(settings: Settings, limit: int) -> list[tuple[Alert, list[Delivery]]]
         return known_alerts(settings, limit)
     except DatabaseError as error:
         show.failure(error)
-        show.err.print(f"What follows is from {settings.alerts.outbox}, a file of this machine.")
+        show.err.print(f"What follows is from {escape(settings.alerts.outbox)}, a file of this machine.")
         return alerts_beside(settings, limit)
 
 

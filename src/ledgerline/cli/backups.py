@@ -16,9 +16,7 @@ from ledgerline.operations.backup_manifest import Manifest, Proof, to_document
 backups = typer.Typer(help="Backups of the main database: take, prove, restore.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
-Id = Annotated[
-    str | None, typer.Argument(metavar="[ID]", help="See: ledgerline backup list; the newest one.")
-]
+Id = Annotated[str | None, typer.Argument(metavar="ID", help="See: ledgerline backup list; the newest one.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -57,7 +55,9 @@ def list_backups(json: Json = False) -> None:
         table.add_row(one.id, taken, _size(one), f"{rows:,}", one.revision or "", state)
     show.out.print(table)
     for name in damaged:
-        show.err.print(f"[yellow]note:[/] The manifest of {name} is damaged: nothing of it can be restored.")
+        show.err.print(
+            f"[yellow]note:[/] The manifest of {escape(name)} is damaged: nothing of it can be restored."
+        )
     for name in (file for files in lacking.values() for file in files):
         show.err.print(f"[yellow]note:[/] {escape(name)} is missing, or not as long as it was.")
     for name in unfinished:

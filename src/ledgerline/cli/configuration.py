@@ -14,6 +14,7 @@ from rich.table import Table
 
 from ledgerline.app import App
 from ledgerline.cli import show
+from ledgerline.cli.env_file import write_env
 from ledgerline.cli.opened import opened
 from ledgerline.databases.environments import environment_of
 from ledgerline.databases.migrate import newest_revision, revision
@@ -21,7 +22,7 @@ from ledgerline.errors import EnvironmentMismatch, LedgerlineError, SettingsErro
 from ledgerline.operations.config_backup import bring_back, open_config, seal_config
 from ledgerline.operations.invoice_contract import invoice_contract
 from ledgerline.safety import risks
-from ledgerline.settings import Settings, describe, given_values, load_settings, render_env
+from ledgerline.settings import Settings, describe, given_values, load_settings
 from ledgerline.url import Secret
 
 config = typer.Typer(help="The settings in force: see, check, export, import.", invoke_without_command=True)
@@ -143,9 +144,7 @@ def import_config(
     values, tables = open_config(file.read_bytes(), _passphrase(None))
     settings = load_settings(values, folder=Path("no-such-folder"))
     _demand_environment(settings.environment.value)
-    target.touch(mode=0o600)
-    target.chmod(0o600)
-    target.write_text(render_env(values), encoding="utf-8")
+    write_env(target, values)
     show.out.print(f"Wrote {target}: {len(values)} settings (readable by you alone).")
     for name in _overruled(values):
         show.err.print(f"[yellow]note:[/] {name} is set otherwise in the environment, which wins over .env.")

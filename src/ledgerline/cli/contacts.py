@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, Annotated
@@ -11,6 +12,7 @@ from typing import IO, Annotated
 import polars as pl
 import typer
 from polars.io.plugins import register_io_source
+from rich.markup import escape
 
 from ledgerline.cli import show
 from ledgerline.cli.opened import opened
@@ -50,16 +52,31 @@ def export(
     with opened(quiet=True) as app:
         app.prepare()
         pages = reports.export_contacts(app.main, inactive=inactive)
-        if form is Format.PARQUET:
-            assert output is not None
-            _write_parquet(pages, output)
-        elif output is None:
+        if output is None:
             _write_pages(pages, sys.stdout.buffer, form)
-        else:
-            with output.open("wb") as file:
-                _write_pages(pages, file, form)
-    if output is not None:
-        show.err.print(f"Written to {output}.")
+            return
+        with _whole(output) as target:
+            if form is Format.PARQUET:
+                _write_parquet(pages, target)
+            else:
+                with target.open("wb") as file:
+                    _write_pages(pages, file, form)
+    show.err.print(f"Written to {escape(str(output))}.")
+
+
+@contextmanager
+def _whole(output: Path) -> Iterator[Path]:
+    """Where to write what becomes this file when all is there: half of an export looks like a whole one."""
+    if output.exists() and not output.is_file():  # a pipe, a device
+        yield output
+        return
+    unfinished = output.with_name(f"{output.name}.unfinished")
+    try:
+        yield unfinished
+        unfinished.replace(output)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def _write_pages(pages: Iterator[pl.DataFrame], file: IO[bytes], form: Format) -> None:

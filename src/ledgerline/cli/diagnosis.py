@@ -120,7 +120,7 @@ def _print_status(name: str, url: DatabaseUrl, status: DatabaseStatus) -> None:
     for name_of_table, count in status.counts.items():
         if count is None:
             table.add_row(
-                "[red]–[/]", f"{name_of_table}  [red]{escape(status.errors[name_of_table].detail)}[/]"
+                "[red]–[/]", f"{escape(name_of_table)}  [red]{escape(status.errors[name_of_table].detail)}[/]"
             )
         else:
             about = "[dim]about[/] " if name_of_table in status.estimated else ""

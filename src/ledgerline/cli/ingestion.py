@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -21,6 +21,7 @@ from ledgerline.cli import show, show_plan, watching
 from ledgerline.cli.opened import opened
 from ledgerline.databases import going, reports, runs
 from ledgerline.databases.database import Database
+from ledgerline.databases.folders import make_folder_of
 from ledgerline.databases.runs import Run
 from ledgerline.documents import plan_document, reject_document, run_document
 from ledgerline.errors import UsageError
@@ -80,7 +81,7 @@ def _is_known(app: App) -> bool:
 def _write_sample_file(invoice: Path) -> None:
     """Under another name until it is whole, so that an interrupted demo leaves no half of a sample."""
     settings = load_settings(_DEMO_SETTINGS, folder=Path("data"))
-    invoice.parent.mkdir(parents=True, exist_ok=True)
+    make_folder_of(invoice, "the folder that this runs in")
     unfinished = invoice.with_suffix(".unfinished")
     unfinished.unlink(missing_ok=True)
     database = Database(parse_url(f"sqlite:///{unfinished.as_posix()}"))
@@ -99,7 +100,7 @@ def sample(
     settings = load_settings()
     parsed = parse_url(url)
     if parsed.engine is Engine.SQLITE:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        make_folder_of(Path(parsed.database), "the URL")
     database = Database(parsed)
     try:
         with show.filling("Write a sample", rows, quiet=False) as done:
@@ -193,13 +194,14 @@ def _stopped_by_signals() -> Iterator[Cancel]:
     cancel = Cancel()
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        # Not printed: the signal may have come in the middle of a line, and a stream cannot be entered twice.
-        os.write(sys.stderr.fileno(), "\nStopping after the partition at hand …\n".encode())
         if number == signal.SIGINT:
             cancel.request()
         else:
             cancel.stop()
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        # Not printed: the signal may have come in the middle of a line, and a stream cannot be entered twice.
+        with suppress(OSError):  # whoever read it may be gone
+            os.write(sys.stderr.fileno(), b"\nStopping after the partition at hand ...\n")
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -240,7 +242,7 @@ def _read(run: Run) -> str:
 def cancel(
     run_id: Annotated[
         int | None,
-        typer.Argument(metavar="[RUN]", help="Which; without it the one that is going.", show_default=False),
+        typer.Argument(metavar="RUN", help="Which; without it the one that is going.", show_default=False),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -335,7 +337,7 @@ def _run_row(run: Run, *, is_left: bool) -> list[str]:
 def rejects(
     run_id: Annotated[
         int | None,
-        typer.Argument(metavar="[RUN]", help="Only what this run rejected anew.", show_default=False),
+        typer.Argument(metavar="RUN", help="Only what this run rejected anew.", show_default=False),
     ] = None,
     json: Json = False,
     limit: Annotated[int, typer.Option(min=1, help="How many to show of each reason.")] = 5,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TextIO
 
 import typer
 
@@ -31,7 +32,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
 )
 for commands in (
     setup,
@@ -66,9 +67,32 @@ def _options(
 
 def main() -> NoReturn:
     """Run the command line and exit with the codes of docs/cli.md."""
+    for stream in (sys.stdout, sys.stderr):
+        _print_everything(stream)
     try:
         app()
     except LedgerlineError as error:
         show.failure(error)
         sys.exit(error.exit_code)
+    except OSError as error:
+        show.failure(_of_a_file(error))
+        sys.exit(1)
     sys.exit(0)
+
+
+def _print_everything(stream: TextIO) -> None:
+    """A terminal prints what it can. A file or a pipe gets UTF-8, whatever the locale, as JSON has to be."""
+    if not isinstance(stream, io.TextIOWrapper):
+        return
+    if stream.isatty():
+        stream.reconfigure(errors="replace")
+    else:
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def _of_a_file(error: OSError) -> LedgerlineError:
+    what = f"{error.filename} cannot be used" if error.filename else "A file cannot be used"
+    return LedgerlineError(
+        f"{what}: {error.strerror or str(error) or type(error).__name__}.",
+        hint="Check its path, the rights there, and the space that is left.",
+    )

@@ -9,10 +9,11 @@ import typer
 from rich.markup import escape
 
 from ledgerline.cli import show
+from ledgerline.cli.env_file import write_env
 from ledgerline.cli.opened import opened
 from ledgerline.databases.database import Database
 from ledgerline.errors import LedgerlineError, UsageError
-from ledgerline.settings import load_settings, render_env
+from ledgerline.settings import load_settings
 from ledgerline.url import DatabaseUrl, parse_any
 
 _HELP = "A connection string as you have it: URL, JDBC, ODBC or ADO.NET."
@@ -48,8 +49,7 @@ def init(
     load_settings(
         values, folder=file.parent / "no-such-folder"
     )  # says what is wrong before anything is written
-    file.touch(mode=0o600)
-    file.write_text(render_env(values), encoding="utf-8")
+    write_env(file, values)
     show.out.print(f"Wrote {file} (readable by you alone: it may hold passwords).\n")
     for name, url, read_only in (("invoice", invoice_url, True), ("main", main_url, False)):
         _try(name, url, read_only=read_only)

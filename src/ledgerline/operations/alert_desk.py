@@ -22,8 +22,9 @@ import sqlalchemy as sa
 from ledgerline.databases.alerts import GIVEN_UP, SENT, Alert, Delivery, Outbox
 from ledgerline.databases.database import Database
 from ledgerline.databases.duties import Begin, Contender, Duty
+from ledgerline.databases.folders import make_folder_of
 from ledgerline.databases.schema import activity, alert_deliveries, alerts, duties
-from ledgerline.errors import ChannelFailed, DatabaseUnreachable, LedgerlineError
+from ledgerline.errors import ChannelFailed, LedgerlineError
 from ledgerline.operations.alert_messages import load, message_of
 from ledgerline.operations.alerting import Event, Seen, conditions, decide, observed, pause_after
 from ledgerline.operations.channels import Channel
@@ -48,22 +49,13 @@ class OutboxFile:
     def begin(self) -> Iterator[sa.Connection]:
         """Raises DatabaseError, also where no file can be made."""
         if self._database is None:
-            self._make_folder()
+            make_folder_of(self._path, "ALERT_OUTBOX")
             database = Database(parse_url(f"sqlite:///{self._path.as_posix()}"))
             with database.begin() as connection:
                 activity.create_all(connection, tables=[alerts, alert_deliveries, duties])
             self._database = database
         with self._database.begin() as connection:
             yield connection
-
-    def _make_folder(self) -> None:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DatabaseUnreachable(
-                f"The folder of {self._path} cannot be made.",
-                hint="Check ALERT_OUTBOX, and the rights there.",
-            ) from error
 
     @property
     def is_open(self) -> bool:
