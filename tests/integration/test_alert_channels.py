@@ -163,3 +163,10 @@ def test_a_mail_server_that_knows_no_such_login(tmp_path: Path) -> None:
     with mail_receiver() as (port, _), pytest.raises(ChannelFailed) as failed:
         mail(tmp_path, port, **login).send("an-id", MESSAGE, NOW)
     assert "Hunter2" not in failed.value.detail
+
+
+def test_what_nobody_thought_of_is_a_failure_of_the_channel_and_tells_no_token(tmp_path: Path) -> None:
+    hook = channel("webhook", tmp_path, ALERT_WEBHOOK_URL=f"http://{'a' * 70}.example/token")
+    with pytest.raises(ChannelFailed) as failed:
+        hook.send("1", MESSAGE, NOW)
+    assert "token" not in failed.value.detail + failed.value.hint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 from dataclasses import replace
@@ -13,12 +14,13 @@ from typing import Any
 import fsspec
 import pytest
 from fsspec.implementations.local import LocalFileSystem
+from tests.forking import run_ledgerline
 from tests.house import Installation
 from tests.integration.test_backups import taking, truncate
 
-from ledgerline.errors import BackupError, BackupMissing
+from ledgerline.errors import BackupDamaged, BackupError, BackupMissing
 from ledgerline.operations.backup import Backups, superfluous
-from ledgerline.operations.backup_manifest import Manifest
+from ledgerline.operations.backup_manifest import Manifest, read, write
 from ledgerline.url import DatabaseUrl
 
 
@@ -143,3 +145,61 @@ def test_superfluous_by_count_and_age(embedded: Installation) -> None:
     assert [m.id for m in after] == ["1", "2", "4", "5"]  # the newest stays, and the last that was proven
     after = superfluous(line, 1, day, one.taken_at, lacking={"3"})
     assert [m.id for m in after] == ["1", "2", "3", "5"]
+
+
+@pytest.mark.parametrize("backup", ["../secret", "x/../../secret", "/etc/passwd", ""])
+def test_only_an_id_names_a_backup(embedded: Installation, tmp_path: Path, backup: str) -> None:
+    (tmp_path / "backups").mkdir()
+    (tmp_path / "secret.json").write_text("{}")
+    with pytest.raises(BackupMissing):
+        taking(embedded).prove(backup)
+
+
+@pytest.mark.parametrize("wrong", [{"name": "../secret"}, {"part": "../../x"}])
+def test_a_manifest_that_names_other_files_is_none(embedded: Installation, wrong: dict[str, Any]) -> None:
+    taken = taking(embedded).create(prove=False)
+    forged = replace(taken, files=(replace(taken.files[0], **wrong),))
+    taking(embedded).folder.write_manifest(forged)
+    with pytest.raises(BackupDamaged):
+        taking(embedded).prove(taken.id)
+
+
+def test_a_manifest_names_no_file_of_another_machine(embedded: Installation) -> None:
+    taken = taking(embedded).create(prove=False)
+    ours, foreign = f"{taken.id}.bak", r"\\evil\share\x.bak"
+    assert read(write(replace(taken, server_file=ours)), taken.id).server_file == ours
+    with pytest.raises(BackupDamaged):
+        read(write(replace(taken, server_file=foreign)), taken.id)
+
+
+class _UnreachableStorage(LocalFileSystem):
+    protocol = ("unreachable", "unreachable")
+
+    def __init__(self, *options: Any, **further: Any) -> None:
+        raise RuntimeError("a storage's own error, with its password")
+
+
+def test_a_storage_that_fails_when_it_is_reached_is_told(embedded: Installation) -> None:
+    fsspec.register_implementation("unreachable", _UnreachableStorage, clobber=True)  # type: ignore[no-untyped-call]
+    embedded.environ["BACKUP_URL"] = "unreachable://there"
+    with pytest.raises(BackupError, match="cannot be reached: RuntimeError") as failed:
+        taking(embedded).known()
+    assert "password" not in failed.value.detail + failed.value.hint
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows gives a new file the rights of its folder")
+def test_a_restored_database_is_read_by_nobody_who_could_not_read_the_old_one(embedded: Installation) -> None:
+    main = Path(embedded.settings.main.url.database)
+    taking(embedded).create(prove=False)
+    main.chmod(0o640)
+    taking(embedded).restore(replace_existing=True)
+    assert stat.S_IMODE(main.stat().st_mode) == 0o640
+
+
+def test_a_command_says_what_its_backup_took_the_place_of(embedded: Installation, tmp_path: Path) -> None:
+    embedded.environ["BACKUP_KEEP"] = "1"
+    older = taking(embedded).create()
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **embedded.environ}
+    done = run_ledgerline(tmp_path, ("backup", "create", "--json"), environ)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["pruned"] == [older.id]

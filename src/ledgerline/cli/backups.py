@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -30,12 +31,14 @@ def create(
 ) -> None:
     """Take a backup while the database is in use, restore it into scratch to prove it, and prune."""
     with opened(quiet=json) as app:
-        manifest = app.backups.create(prove=not no_prove)
+        manifest = app.backups.create(prove=not no_prove, prune=False)
+        gone = app.backups.prune()
     if json:
-        show.print_json(_document(manifest))
+        show.print_json({**_document(manifest), "pruned": [one.id for one in gone]})
         return
     rows = sum(content.rows for content in manifest.tables.values())
     show.out.print(f"Backup [bold]{manifest.id}[/]: {rows:,} rows, {_size(manifest)}, {_state(manifest)}")
+    _list_pruned(gone, "deleted")
 
 
 @backups.command("list")
@@ -113,10 +116,14 @@ def prune(
     """Delete backups of this database beyond BACKUP_KEEP or BACKUP_KEEP_FOR; the last proven one stays."""
     with opened() as app:
         gone = app.backups.prune(dry_run=dry_run)
-    for manifest in gone:
-        show.out.print(f"{'would delete' if dry_run else 'deleted'} {manifest.id}")
+    _list_pruned(gone, "would delete" if dry_run else "deleted")
     if not gone:
         show.out.print("There is nothing to delete.")
+
+
+def _list_pruned(gone: Sequence[Manifest], did: str) -> None:
+    for manifest in gone:
+        show.out.print(f"{did} {manifest.id}, of {manifest.taken_at:%Y-%m-%d %H:%M} UTC: {_state(manifest)}")
 
 
 def _document(manifest: Manifest) -> dict[str, Any]:

@@ -65,8 +65,8 @@ class Backups:
 
     # -- taking ------------------------------------------------------------------------------------------
 
-    def create(self, *, prove: bool = True) -> Manifest:
-        """Take a backup, prove it unless told otherwise, and prune.
+    def create(self, *, prove: bool = True, prune: bool = True) -> Manifest:
+        """Take a backup, prove it and prune, unless told otherwise.
 
         Raises BackupDamaged when the proof fails (the backup stays, marked as bad), BackupError.
         """
@@ -80,7 +80,8 @@ class Backups:
         if prove:
             manifest = self.prove(backup)
             _demand(manifest)
-        self.prune()
+        if prune:
+            self.prune()
         return manifest
 
     def _take(self, backup: str, taken_at: datetime) -> Manifest:

@@ -45,6 +45,8 @@ class Folder:
             ) from error
         except ValueError as error:
             raise BackupError("BACKUP_URL is of no known kind.", hint=f"fsspec says: {error}") from error
+        except Exception as error:  # some connect here, and each has errors of its own
+            raise _refused(url, "reached", error) from error
 
     def ids(self) -> list[str]:
         """The backups that were finished, the newest first."""
@@ -68,11 +70,13 @@ class Folder:
 
     def manifest(self, backup: str) -> Manifest:
         """Raises BackupMissing, BackupDamaged."""
+        if not _OURS.fullmatch(backup + _SUFFIX):
+            raise _missing(backup)
         try:
             with self._explained("read", may_miss=True):
                 data = self._storage.cat_file(self._path(backup + _SUFFIX))
         except FileNotFoundError:
-            raise BackupMissing(f"There is no backup {backup}.", hint="See: ledgerline backup list") from None
+            raise _missing(backup) from None
         return backup_manifest.read(data, backup)
 
     def write_manifest(self, manifest: Manifest) -> None:
@@ -161,11 +165,19 @@ class Folder:
         except Exception as error:  # each storage has errors of its own, not all of them an OSError
             if may_miss and isinstance(error, FileNotFoundError):
                 raise
-            reason = getattr(error, "strerror", None) or type(error).__name__
-            raise BackupError(
-                f"The backup folder {self.url} cannot be {done}: {reason}.",
-                hint="Check BACKUP_URL, the rights there, and the space that is left.",
-            ) from error
+            raise _refused(self.url, done, error) from error
+
+
+def _missing(backup: str) -> BackupMissing:
+    return BackupMissing(f"There is no backup {backup}.", hint="See: ledgerline backup list")
+
+
+def _refused(url: str, done: str, error: Exception) -> BackupError:
+    reason = getattr(error, "strerror", None) or type(error).__name__
+    return BackupError(
+        f"The backup folder {url} cannot be {done}: {reason}.",
+        hint="Check BACKUP_URL, the rights there, and the space that is left.",
+    )
 
 
 def _finished(names: Iterable[str]) -> set[str]:

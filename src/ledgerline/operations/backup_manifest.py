@@ -6,6 +6,7 @@ It is written last, so that a backup without one was never finished, and carries
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -131,7 +132,7 @@ def read(data: bytes, backup: str) -> Manifest:
         document = orjson.loads(data)
         seal = document.pop("seal")
         is_whole = seal == _seal(document) and document["id"] == backup
-        manifest = _from(document) if is_whole else None
+        manifest = _from(document) if is_whole and _names_its_own(document) else None
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError):
         manifest = None
     if manifest is None:
@@ -140,6 +141,17 @@ def read(data: bytes, backup: str) -> Manifest:
             hint="Take another backup: ledgerline backup list",
         )
     return manifest
+
+
+def _names_its_own(document: Mapping[str, Any]) -> bool:
+    """Whether its files are named as we name them: who can write to the folder may seal a manifest too, and
+    what it names is read, written and, on SQL Server, restored."""
+    backup = re.escape(document["id"])
+    server_file = document["serverFile"]
+    return (server_file is None or server_file == f"{document['id']}.bak") and all(
+        re.fullmatch(r"[a-z]+", file["part"]) and re.fullmatch(rf"{backup}(\.\w+)+", file["name"])
+        for file in document["files"]
+    )
 
 
 def _from(document: Mapping[str, Any]) -> Manifest:

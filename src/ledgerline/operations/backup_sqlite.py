@@ -65,6 +65,7 @@ class _SQLite:
         files = _files(url)
         files["main"].parent.mkdir(parents=True, exist_ok=True)
         for part, source in copy.files.items():
+            files[part].touch(mode=0o600)
             shutil.copyfile(source, files[part])
             with files[part].open("rb+") as built:
                 os.fsync(built.fileno())  # it may take the place of one that a power cut cannot harm any more
@@ -92,6 +93,8 @@ class _SQLite:
         for part in reversed(_PARTS):
             _close_for_all(new[part])
             if new[part].exists():
+                if places[part].exists():  # who could not read it before cannot now
+                    shutil.copymode(places[part], new[part])
                 new[part].replace(places[part])
             else:
                 places[part].unlink(missing_ok=True)

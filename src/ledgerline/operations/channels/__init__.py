@@ -35,13 +35,25 @@ class _Timely:
         self._bounded = Bounded(seconds, lambda: _late(channel.name, seconds))
 
     def send(self, delivery_id: str, message: Message, now: datetime) -> None:
-        self._bounded.call(lambda: self._channel.send(delivery_id, message, now))
+        try:
+            self._bounded.call(lambda: self._channel.send(delivery_id, message, now))
+        except ChannelFailed:
+            raise
+        except Exception as error:  # else those behind it would never be told
+            raise _unexpected(self.name, error) from error
 
 
 def _late(name: str, seconds: float) -> ChannelFailed:
     return ChannelFailed(
         f"The server of the channel {name} took longer than {seconds:g} seconds.",
         hint="Its log tells why. Whether it got the message is not known.",
+    )
+
+
+def _unexpected(name: str, error: Exception) -> ChannelFailed:
+    return ChannelFailed(
+        f"The channel {name} failed in a way that nobody thought of: {type(error).__name__}.",
+        hint="Check its settings: ledgerline alerts test",
     )
 
 
