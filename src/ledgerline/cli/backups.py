@@ -50,12 +50,14 @@ def list_backups(json: Json = False) -> None:
     if json:
         show.print_json([{**_document(one), "lacking": lacking.get(one.id, [])} for one in found])
         return
-    table = Table("id", "taken (UTC)", "size", "rows", "revision", "state", box=None, padding=(0, 2))
+    table = Table(box=None, padding=(0, 1))
+    table.add_column("id", no_wrap=True)  # it is what other commands take
+    for heading in ("size", "rows", "state"):
+        table.add_column(heading)
     for one in found:
         rows = sum(content.rows for content in one.tables.values())
-        taken = f"{one.taken_at:%Y-%m-%d %H:%M}"
         state = "[red]files are missing[/]" if one.id in lacking else _state(one)
-        table.add_row(one.id, taken, _size(one), f"{rows:,}", one.revision or "", state)
+        table.add_row(one.id, _size(one), f"{rows:,}", state)
     show.out.print(table)
     for name in damaged:
         show.err.print(
@@ -144,7 +146,7 @@ def _state(manifest: Manifest) -> str:
     if not manifest.proofs:
         return "[yellow]not proven[/]"
     last = manifest.proofs[-1]
-    return f"[green]proven {last.at:%Y-%m-%d %H:%M}[/]" if last.ok else "[red]not good[/]"
+    return f"[green]proven {last.at:%Y-%m-%d}[/]" if last.ok else "[red]not good[/]"
 
 
 def _size(manifest: Manifest) -> str:

@@ -80,7 +80,9 @@ def _print(name: str, diagnosis: Diagnosis) -> None:
     show.out.print(f"[bold]{name}[/]  {state}{code}")
     for check in diagnosis.checks:
         mark = "[green]✓[/]" if check.ok else "[red]✗[/]" if check.hinders else "[yellow]![/]"
-        show.out.print(f"  {mark} {check.layer.value:<10} {escape(check.detail)}")
+        line = Table.grid(padding=(0, 1))
+        line.add_row(f"  {mark}", f"{check.layer.value:<10}", escape(check.detail))
+        show.out.print(line)
         for step in check.remedy:
             show.out.print(Padding(f"[bold]→[/] {escape(step)}", (0, 0, 0, 15), expand=False))
     show.out.print()

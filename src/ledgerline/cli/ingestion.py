@@ -283,11 +283,12 @@ def list_runs(
     if not found:
         show.out.print("No runs yet. Start one with: ledgerline ingest")
         return
-    table = Table(box=None, padding=(0, 2))
-    for heading in ("run", "kind", "status", "started (UTC)", "seconds"):
-        table.add_column(heading)
-    for name in ("fetched", "inserted", "updated", "merged", "rejected", "withdrawn", "vanished"):
-        table.add_column(name, justify="right")
+    table = Table(box=None, padding=(0, 1))
+    for heading in ("run", "kind", "status", "started (UTC)"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("seconds", "rows"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("of them")
     for run, _ in found:
         table.add_row(*_run_row(run, is_left=run.id in left))
     show.out.print(table)
@@ -323,14 +324,15 @@ def _report_of_any(app: App, run: Run) -> None:
 def _run_row(run: Run, *, is_left: bool) -> list[str]:
     style = {"succeeded": "green", "failed": "red"}.get(run.status, "yellow")
     seconds = f"{(run.finished_at - run.started_at).total_seconds():.1f}" if run.finished_at else "–"
-    names = ("fetched", "inserted", "updated", "merged", "rejected", "withdrawn", "vanished")
+    names = ("inserted", "updated", "merged", "rejected", "withdrawn", "vanished")
     return [
         str(run.id),
         run.kind if run.undoes_run is None else f"{run.kind} of {run.undoes_run}",
         f"[{style}]{'interrupted' if is_left else run.status}[/]",
-        f"{run.started_at:%Y-%m-%d %H:%M:%S}",
+        f"{run.started_at:%Y-%m-%d %H:%M}",
         seconds,
-        *(f"{run.counts[name]:,}" for name in names),
+        f"{run.counts['fetched']:,}",
+        ", ".join(f"{run.counts[name]:,} {name}" for name in names if run.counts[name]),
     ]
 
 
@@ -359,7 +361,7 @@ def rejects(
         elif record:
             show.reject_history(record, documents)
         else:
-            show.reject_groups(documents, limit)
+            show.reject_groups(documents, limit, run_id)
 
 
 def _rejected(app: App, run_id: int | None, record: str) -> Iterable[Mapping[str, Any]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -196,8 +197,8 @@ def rejects(reasons: Sequence[tuple[str, int]], limit: int = 5) -> None:
     out.print(table)
 
 
-def reject_groups(documents: Iterable[Mapping[str, Any]], limit: int) -> None:
-    """Rejected rows under their reasons, a few of each."""
+def reject_groups(documents: Iterable[Mapping[str, Any]], limit: int, run_id: int | None) -> None:
+    """Rejected rows under their reasons, a few of each; those that this run rejected anew."""
     groups: dict[str, list[Mapping[str, Any]]] = {}
     counts: dict[str, int] = {}
     for document in documents:
@@ -206,14 +207,16 @@ def reject_groups(documents: Iterable[Mapping[str, Any]], limit: int) -> None:
         if counts[reason] <= limit:
             groups.setdefault(reason, []).append(document)
     if not groups:
-        out.print("No row was rejected.")
+        rejected = "" if run_id is None else f" anew by run {run_id}"
+        out.print(f"No row was rejected{rejected}.")
     for reason in sorted(groups, key=lambda name: -counts[name]):
         out.print(f"[bold]{counts[reason]:,}[/] {escape(reason)}")
         for document in groups[reason]:
             raw = ", ".join(
                 f"{name} {_short(value)}" for name, value in document["raw"].items() if value is not None
             )
-            out.print(f"    [dim]row {escape(str(document['sourceRecordId']))}:[/] {escape(raw)}")
+            row = f"[dim]row {escape(str(document['sourceRecordId']))}:[/] {escape(raw)}"
+            out.print(Padding(row, (0, 0, 0, 4), expand=False))
 
 
 def reject_history(record: str, documents: Iterable[Mapping[str, Any]]) -> None:
