@@ -353,3 +353,16 @@ def test_a_list_of_a_thousand_values_is_no_depth() -> None:
 def test_the_rendered_text_is_read_again(dialect: Dialect, sql: str) -> None:
     with pytest.raises(QueryRefused):
         guard_text.verify(sql, _RULES[dialect])
+
+
+@pytest.mark.parametrize("part", ["quarter", "hh", "[day]", "'day'"])
+def test_a_part_of_a_date_that_would_be_named_otherwise_is_refused(part: str) -> None:
+    """The parser takes DATENAME(hh, a) for FORMAT(a, 'hh'), of which the server makes something else."""
+    with pytest.raises(QueryRefused, match="cannot be written anew") as refused:
+        check(f"SELECT DATENAME({part}, a) FROM t", Dialect.TSQL)
+    assert "DATEPART" in refused.value.hint
+
+
+def test_a_word_where_only_a_part_of_a_date_may_stand_is_told_by_the_rule() -> None:
+    with pytest.raises(QueryRefused, match=r"A stands where only .* a part of a date"):
+        check("SELECT DATEPART(a, b) FROM t", Dialect.TSQL)

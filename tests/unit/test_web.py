@@ -191,6 +191,18 @@ def test_a_key_is_not_guessed_by_asking_how_the_databases_are(tmp_path: Path) ->
     assert not anyio.run(config_is_shown, KEY)
 
 
+@pytest.mark.parametrize("kind", ["ingest", "plan", "undo", "unmerge", "edit"])
+def test_runs_of_every_kind_are_listed(tmp_path: Path, kind: str) -> None:
+    url = f"sqlite:///{(tmp_path / 'main.db').as_posix()}"
+    ledgerline = App(load_settings({"API_KEY": KEY, "DATABASE_URL": url}, tmp_path))
+    ledgerline.migrate()
+    with ledgerline.main.begin() as connection:
+        connection.execute(ingestion_runs.insert().values(**{**RUN, "kind": kind}))
+    answer = anyio.run(partial(_got, ledgerline, "/ingestion/runs", headers={"X-API-Key": KEY}))
+    ledgerline.close()
+    assert [run["kind"] for run in answer.json()["runs"]] == [kind]
+
+
 def test_an_undo_is_waited_for_no_longer_than_a_request_may_take(tmp_path: Path) -> None:
     waited: list[float] = []
 

@@ -413,7 +413,7 @@ RECEIPT_COUNTS = (
 ingestion_runs = _table(
     "ingestion_runs",
     sa.Column("id", BigInt, primary_key=True),
-    sa.Column("kind", CODE, nullable=False),  # ingest, plan, undo, unmerge
+    sa.Column("kind", CODE, nullable=False),  # ingest, plan, undo, unmerge, edit
     sa.Column("source_system", CODE, nullable=False),
     sa.Column("status", CODE, nullable=False),
     sa.Column("first_load", sa.Boolean, nullable=False),

@@ -28,6 +28,7 @@ from ledgerline.operations import guard_text
 from ledgerline.operations.guard_parse import (
     ParameterKey,
     check_characters,
+    check_date_names,
     decoded,
     literals,
     parsed,
@@ -97,6 +98,7 @@ def _check(
     check_characters(text)
     try:
         statement, explain = without_explain(text, rules)
+        check_date_names(statement, rules)
         named, keys = with_named_places(statement, rules)
         tree = parsed(named, rules)
         Inspection(rules, secret_tables, field_functions, keys).inspect(tree)

@@ -162,6 +162,23 @@ def _places(text: str, rules: Rules) -> Iterator[tuple[int, int, str | None]]:
                 yield token.start, after.end + 1, name
 
 
+_NAMED: Final = ("month", "mm", "weekday", "dw")
+
+
+def check_date_names(text: str, rules: Rules) -> None:
+    """The parser takes DATENAME for FORMAT: of names that is the same, of `quarter` or `hour` it is not."""
+    if rules.dialect != "tsql":
+        return
+    tokens = _tokens(text, rules)
+    for function, _, part in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if function.text.upper() == "DATENAME" and part.text.lower() not in _NAMED:
+            raise QueryRefused(
+                f"DATENAME of {part.text[:40]!r} cannot be written anew without changing it.",
+                construct="DATENAME",
+                hint="Use DATEPART; DATENAME gives the names of month and weekday.",
+            )
+
+
 def literals(text: str, rules: Rules) -> list[str]:
     """The content of each literal in a caller's text; the number of a parameter is none."""
     tokens = _tokens(text, rules)

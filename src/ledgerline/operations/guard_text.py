@@ -73,7 +73,12 @@ def _verify_word(word: str, following: str, rules: Rules) -> None:
         return
     if following == "(" and (word in rules.functions or word in rules.table_functions):
         return
-    raise _refused(word.upper())
+    raise QueryRefused(
+        f"{word.upper()} stands where only a keyword, a part of a date or a function may, and is none that is"
+        " allowed.",
+        construct=word.upper(),
+        hint="docs/query.md tells what is allowed.",
+    )
 
 
 def _verify_text(token: str, rules: Rules) -> None:

@@ -178,7 +178,7 @@ class RunDocument(Document):
     model_config = ConfigDict(extra="allow", json_schema_extra={"example": RUN})
 
     run_id: int
-    kind: Literal["ingest", "plan", "undo", "unmerge"]
+    kind: Literal["ingest", "plan", "undo", "unmerge", "edit"]
     source_system: str
     status: Literal["queued", "running", "writing", "succeeded", "failed", "cancelled"]
     started_at: str
