@@ -12,6 +12,7 @@
     │   ├── DatabaseUnreachable  could not connect, or the connection broke        (retryable)
     │   │   └── AnswerLate       nobody waits longer for it                        (retryable)
     │   ├── LoginRefused         the server answered, and refused the login        (never retried)
+    │   ├── DatabaseMissing      it has no such database, or not for this login
     │   ├── PermissionDenied     logged in, but this is not allowed
     │   ├── TableMissing
     │   ├── ColumnMissing

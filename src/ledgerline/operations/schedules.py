@@ -64,11 +64,7 @@ def decide(schedule: Schedule, last: Fire | None, now: datetime, catch_up: timed
     """
     if last is None or last.expression != schedule.text or last.due_at - now > TOO_FAR_AHEAD:
         return Arm()
-    passed: list[datetime] = []
-    moment = next_time(schedule, last.due_at)
-    while moment is not None and moment <= now:
-        passed.append(moment)
-        moment = next_time(schedule, moment)
-    if not passed:
-        return None
-    return Due(passed[-1], len(passed) - 1, too_late=now - passed[-1] > catch_up)
+    due, passed = last.due_at, 0
+    while (moment := next_time(schedule, due)) is not None and moment <= now:
+        due, passed = moment, passed + 1
+    return Due(due, passed - 1, too_late=now - due > catch_up) if passed else None
