@@ -339,7 +339,3 @@ def alert_document(alert: Alert, made: Sequence[Delivery]) -> dict[str, Any]:
             for delivery in made
         ],
     }
-
-
-def error_document(error: LedgerlineError) -> dict[str, Any]:
-    return {"error": {"code": error.code, "detail": error.detail, "hint": error.hint}}

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ledgerline.cli import show
+from ledgerline.cli.options import Json
 from ledgerline.databases.alerts import GIVEN_UP, PENDING, Alert, Delivery
 from ledgerline.databases.runs import utc_now
 from ledgerline.documents import alert_document
@@ -21,8 +22,6 @@ from ledgerline.operations.duty_status import alerts_beside, known_alerts
 from ledgerline.settings import Settings, load_settings
 
 alerts = typer.Typer(help="What is wrong, who is told of it, and whether that works.", no_args_is_help=True)
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -11,12 +11,12 @@ from rich.table import Table
 
 from ledgerline.cli import show
 from ledgerline.cli.opened import opened
+from ledgerline.cli.options import Json
 from ledgerline.errors import BackupDamaged
 from ledgerline.operations.backup_manifest import Manifest, Proof, to_document
 
 backups = typer.Typer(help="Backups of the main database: take, prove, restore.", no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 Id = Annotated[str | None, typer.Argument(metavar="ID", help="See: ledgerline backup list; the newest one.")]
 
 

@@ -16,6 +16,7 @@ from ledgerline.app import App
 from ledgerline.cli import show
 from ledgerline.cli.env_file import write_env
 from ledgerline.cli.opened import opened
+from ledgerline.cli.options import Json
 from ledgerline.databases.environments import environment_of
 from ledgerline.databases.migrate import newest_revision, revision
 from ledgerline.errors import EnvironmentMismatch, LedgerlineError, SettingsError, UsageError
@@ -52,7 +53,7 @@ def shown(context: typer.Context) -> None:
 
 @config.command()
 def check(
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+    json: Json = False,
 ) -> None:
     """Whether Ledgerline may start with these settings: exit code 0, or 2 with what is wrong."""
     document = _checked()

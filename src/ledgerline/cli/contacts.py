@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -80,17 +80,15 @@ def _whole(output: Path) -> Iterator[Path]:
 
 
 def _write_pages(pages: Iterator[pl.DataFrame], file: IO[bytes], form: Format) -> None:
-    write: Callable[[pl.DataFrame, bool], None]
-    if form is Format.NDJSON:
-        write = lambda page, _first: page.write_ndjson(file)  # noqa: E731
-    else:
-        write = lambda page, first: _flat(page).write_csv(file, include_header=first)  # noqa: E731
     is_first = True
     for page in pages:
-        write(page, is_first)
+        if form is Format.NDJSON:
+            page.write_ndjson(file)
+        else:
+            _flat(page).write_csv(file, include_header=is_first)
         is_first = False
     if is_first and form is Format.CSV:
-        write(reports.EXPORT.to_frame(), True)
+        _flat(reports.EXPORT.to_frame()).write_csv(file)
 
 
 def _flat(page: pl.DataFrame) -> pl.DataFrame:

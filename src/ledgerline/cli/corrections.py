@@ -11,8 +11,8 @@ from rich.table import Table
 
 from ledgerline.cli import show, show_history
 from ledgerline.cli.account import account
-from ledgerline.cli.ingestion import Json
 from ledgerline.cli.opened import opened
+from ledgerline.cli.options import Json
 from ledgerline.contacts.edits import EDITABLE
 from ledgerline.documents import camel, history_document, kept_document, undo_document, unmerge_document
 from ledgerline.errors import UsageError

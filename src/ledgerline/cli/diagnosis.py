@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -12,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from ledgerline.cli import show
+from ledgerline.cli.options import Json, Which
 from ledgerline.databases.migrate import is_known
 from ledgerline.databases.runs import Run, utc_now
 from ledgerline.databases.settling import Pause
@@ -27,13 +27,6 @@ from ledgerline.operations.status import Activity, DatabaseStatus, activity, pau
 from ledgerline.operations.status import status as look_at
 from ledgerline.settings import Settings, load_settings
 from ledgerline.url import DatabaseUrl
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
-
-
-class Which(StrEnum):
-    MAIN = "main"
-    INVOICE = "invoice"
 
 
 def register(app: typer.Typer) -> None:

@@ -19,6 +19,7 @@ from rich.table import Table
 from ledgerline.app import SYSTEM, App
 from ledgerline.cli import show, show_plan, watching
 from ledgerline.cli.opened import opened
+from ledgerline.cli.options import Json
 from ledgerline.databases import going, reports, runs
 from ledgerline.databases.database import Database
 from ledgerline.databases.folders import make_folder_of
@@ -37,8 +38,6 @@ _DEMO_SETTINGS = {
     "DATABASE_URL": "sqlite:///data/demo-main.db",
     "INVOICE_DATABASE_URL": "sqlite:///data/demo-invoice.db",
 }
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from ledgerline.cli import show
 from ledgerline.cli.opened import opened
+from ledgerline.cli.options import Json
 from ledgerline.databases.runs import utc_now
 from ledgerline.documents import key_document
 from ledgerline.errors import SettingsError, UsageError
@@ -30,7 +31,7 @@ def create(
     name: Annotated[str, typer.Option(help="Whose key it is; two may be live at a time.")],
     scope: Annotated[str, typer.Option(help=f"What it may, joined by commas: {', '.join(Scope)}.")],
     expires: Annotated[str, typer.Option(help="How long it lives, such as 90d or 12h; never.")] = "90d",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+    json: Json = False,
 ) -> None:
     """Make a key. It is printed once and can never be shown again."""
     with opened(quiet=json) as app:
@@ -45,7 +46,7 @@ def create(
 
 @keys.command("list")
 def list_keys(
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+    json: Json = False,
 ) -> None:
     """All keys, the newest first."""
     with opened(quiet=json) as app:

@@ -15,6 +15,7 @@ from ledgerline.app import App
 from ledgerline.cli import show
 from ledgerline.cli.account import account
 from ledgerline.cli.opened import opened
+from ledgerline.cli.options import Json, Which
 from ledgerline.databases import queries as log
 from ledgerline.databases.queries import LoggedQuery, SavedQuery
 from ledgerline.databases.schema import secret_tables
@@ -26,11 +27,6 @@ from ledgerline.operations.query import DIALECTS, Parameters
 from ledgerline.settings import load_settings
 
 _SHOWN_ROWS = 1_000
-
-
-class Which(StrEnum):
-    MAIN = "main"
-    INVOICE = "invoice"
 
 
 class Form(StrEnum):
@@ -162,7 +158,7 @@ def queries(
     saved: Annotated[
         bool, typer.Option("--saved", help="The saved queries instead of those that ran.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Who asked what: the queries that ran or were refused, without their literals."""
     with opened(quiet=as_json) as app:

@@ -78,11 +78,8 @@ def _reading(settings: Settings) -> Iterator[Begin | None]:
         with _file(replace(url, database=f"{url.database}-activity")) as begin:
             yield begin
         return
-    database = quick_database(url, read_only=False)
-    try:
-        yield database.connect if database.has_table(alerts.name) else None
-    finally:
-        database.close()
+    with _there(url, read_only=False) as begin:
+        yield begin
 
 
 @contextmanager
@@ -91,7 +88,13 @@ def _file(url: DatabaseUrl) -> Iterator[Begin | None]:
     if not Path(url.database).exists():
         yield None
         return
-    database = quick_database(url, read_only=True)
+    with _there(url, read_only=True) as begin:
+        yield begin
+
+
+@contextmanager
+def _there(url: DatabaseUrl, *, read_only: bool) -> Iterator[Begin | None]:
+    database = quick_database(url, read_only=read_only)
     try:
         yield database.connect if database.has_table(alerts.name) else None
     finally:

@@ -186,14 +186,6 @@ def _names_of(node: exp.Expr) -> set[str]:
     return {name.lower() for name in node.sql_names()} if isinstance(node, exp.Func) else set()
 
 
-def _key_of(node: exp.Expr) -> ParameterKey:
-    this = node.args.get("this")
-    if isinstance(this, exp.Literal):
-        return max(int(this.name) - 1, 0)
-    name = node.name
-    return int(name.removeprefix(PLACE)) if name.startswith(PLACE) else name
-
-
 def _walk(tree: exp.Expr) -> Iterator[exp.Expr]:
     """All nodes; a tree that is too deep is refused before anything recurses into it."""
     waiting = [(tree, 0)]

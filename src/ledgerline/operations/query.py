@@ -120,18 +120,7 @@ class Queries:
         checked, values = self._admitted(entry, database, text, parameters)
         wanted = self.limits.rows if rows is None else max(0, rows)
         limits = self._limited(min(wanted, self.limits.most_rows))
-        self._count_in(key_name)
-        try:
-            self._forget_old()
-            row = self._written.begin(
-                **entry,
-                fingerprint=checked.fingerprint,
-                statement=checked.normalised,
-                outcome="running",
-            )
-        except BaseException:
-            self._count_out(key_name)
-            raise
+        row = self._begun(entry, key_name, checked)
         found = self._database(database)
         result = Result(
             query_id,
@@ -151,6 +140,21 @@ class Queries:
             result.close()
             raise
         return result
+
+    def _begun(self, entry: Mapping[str, Any], key_name: str, checked: Checked) -> int:
+        """The id of its row in the log; from then on it counts as one of its key."""
+        self._count_in(key_name)
+        try:
+            self._forget_old()
+            return self._written.begin(
+                **entry,
+                fingerprint=checked.fingerprint,
+                statement=checked.normalised,
+                outcome="running",
+            )
+        except BaseException:
+            self._count_out(key_name)
+            raise
 
     def _limited(self, rows: int) -> QueryLimits:
         return self.limits if rows == self.limits.rows else replace(self.limits, rows=rows)
