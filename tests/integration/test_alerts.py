@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.house import Installation
@@ -249,6 +250,29 @@ def test_a_main_database_that_hangs_is_told_of(app: App, sink: Sink) -> None:
         time.sleep(0.02)
     duties_of.stop()
     assert sink.events == ["opened database.main", "recovered database.main"]
+
+
+def test_a_database_that_goes_while_it_is_asked_is_told_of_once(
+    app: App, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other way has told it by then, and the one that asked the database still comes to tell it."""
+    states = {"main": State(Status.UP, LONG_AGO, Look(NOW, latency_ms=1))}
+    duties_of = Duties(
+        app, states.copy, sent_by=[sink], diagnosed=lambda *_: {"main": Diagnosis((), None)},
+        clock=lambda: NOW,
+    )  # fmt: skip
+    look = Observer.everything
+
+    def overtaken(self: Observer, _states: object, *of: Any) -> Seen:
+        gone = Look(NOW, error=DatabaseUnreachable("It is gone."))
+        states["main"] = State(Status.DOWN, NOW, gone)
+        duties_of._do_without_main(NOW)
+        return look(self, states, *of)
+
+    monkeypatch.setattr(Observer, "everything", overtaken)
+    duties_of._do(NOW)
+    assert sink.events == ["opened database.main"]
+    duties_of.stop()
 
 
 def test_moving_home_may_be_done_twice(app: App) -> None:
