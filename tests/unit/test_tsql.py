@@ -289,6 +289,15 @@ def test_nothing_is_read_uncommitted(statements: list[str]) -> None:
     assert [s for s in statements if "NOLOCK" in s.upper() or "READUNCOMMITTED" in s.upper()] == []
 
 
+def test_a_lease_that_is_held_can_be_read(statements: list[str]) -> None:
+    """Else nobody could ask, while a run writes, who is at it: by default readers wait for writers."""
+    held = [s for s in statements if "UPDLOCK" in s]
+    assert held
+    assert all(s.startswith("SELECT leases.token") and "FROM leases WITH (UPDLOCK)" in s for s in held)
+    changed = [s for s in statements if s.startswith("UPDATE leases")]
+    assert not [s for s in changed if "holder=" not in s and "run_id=" not in s]
+
+
 def test_a_page_is_ordered(statements: list[str]) -> None:
     pages = [statement for statement in statements if "OFFSET" in statement]
     assert pages

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from ledgerline.contacts.edits import EDITABLE, EDITS
 from ledgerline.databases.database import Database
-from ledgerline.databases.runs import named, utc_now
+from ledgerline.databases.runs import holding, named, utc_now
 from ledgerline.databases.schema import contact_edits, contact_points, contacts, leases, value_suggestions
 from ledgerline.errors import UsageError
 
@@ -78,7 +78,7 @@ def unknown(contact_id: int) -> UsageError:
 
 def lock(connection: sa.Connection) -> None:
     """Wait for whoever is writing, and let nobody write until this transaction ends."""
-    connection.execute(leases.update().values(token=leases.c.token))
+    connection.execute(holding(sa.select(leases.c.token).order_by(leases.c.name))).all()
 
 
 def _locked(connection: sa.Connection, contact_id: int) -> Mapping[str, Any]:

@@ -83,8 +83,8 @@ class Lease:
 
     def check(self, connection: sa.Connection) -> None:
         """Hold the lease until this transaction ends. Raises LeaseLost when it is another's by now."""
-        mine = leases.update().where(leases.c.name == self.name, leases.c.token == self.token)
-        if connection.execute(mine.values(token=self.token)).rowcount != 1:
+        mine = sa.select(leases.c.token).where(leases.c.name == self.name, leases.c.token == self.token)
+        if connection.execute(holding(mine)).first() is None:
             raise LeaseLost(
                 f"Another process took over the run of {self.name}.",
                 hint="Nothing of this process was written since. See: ledgerline runs",
@@ -101,6 +101,14 @@ class HeldLease(Lease):
 
     def check(self, connection: sa.Connection) -> None:
         """It is held."""
+
+
+def holding(rows: sa.Select[Any]) -> sa.Select[Any]:
+    """These leases, until the transaction ends: nobody else holds or changes them, anybody reads them.
+
+    (By default nobody reads on SQL Server what somebody is changing. On SQLite one writes at a time.)
+    """
+    return rows.with_for_update().with_hint(leases, "WITH (UPDLOCK)", "mssql")
 
 
 def named(row: Any) -> dict[str, Any]:
