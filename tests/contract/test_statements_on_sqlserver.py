@@ -7,7 +7,8 @@ import pytest
 import sqlalchemy as sa
 from tests.contract.test_engines import Place, only
 
-from ledgerline.operations.backup_sqlserver import run_to_end
+from ledgerline.databases.engines.sqlserver_statements import run_to_end
+from ledgerline.errors import TransientFault
 
 
 @only("sqlserver")
@@ -27,3 +28,27 @@ def test_an_error_that_comes_late_is_raised_and_the_limit_is_as_it_was(place: Pl
         with pytest.raises(mssql_python.Error, match="late"):
             run_to_end(connection, "PRINT 'begun'; SELECT 1 AS x; THROW 50000, 'late', 1")
         assert getattr(connection.connection.driver_connection, "timeout", None) == 7
+
+
+@only("sqlserver")
+def test_a_transaction_takes_as_long_as_there_are_rows_and_waits_as_long_as_it_may(place: Place) -> None:
+    with place.opened(statement_ms=7_000) as database:
+        with pytest.raises(ZeroDivisionError), database.begin() as connection:
+            assert _limits(connection) == (0, 7_000)
+            raise ZeroDivisionError
+        with database.connect() as connection:
+            assert _limits(connection) == (7, 7_000)
+
+
+def _limits(connection: sa.Connection) -> tuple[int, int]:
+    """Seconds that a statement may take, milliseconds that it may wait for a lock."""
+    patience = connection.exec_driver_sql("SELECT @@LOCK_TIMEOUT").scalar_one()
+    return getattr(connection.connection.driver_connection, "timeout", -1), int(patience)
+
+
+@only("sqlserver")
+def test_who_waits_too_long_for_its_turn_is_told(place: Place) -> None:
+    with place.opened() as first, place.opened(statement_ms=1_000) as second, first.begin() as connection:
+        first.server.take_turn(connection)
+        with pytest.raises(TransientFault), second.begin() as waiting:
+            second.server.take_turn(waiting)

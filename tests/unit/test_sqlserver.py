@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from mssql_python.connection_string_parser import _ConnectionStringParser
 
 from ledgerline.databases.engines import Limits
-from ledgerline.databases.engines.sqlserver import SERVER, connection_string
+from ledgerline.databases.engines.sqlserver import SERVER, _session, connection_string
 from ledgerline.errors import (
     ColumnMissing,
     ConnectionStringError,
@@ -115,6 +115,13 @@ def test_what_the_driver_cannot_be_told_is_an_error(prop: str) -> None:
         SERVER.create_engine(url, Limits(), read_only=True)
     assert prop.partition("=")[0] in refused.value.detail
     assert "s3cret" not in f"{refused.value.detail}{refused.value.hint}"
+
+
+@pytest.mark.parametrize(("read_only", "is_set"), [(True, True), (False, False)])
+def test_only_what_reads_has_another_isolation_level(read_only: bool, is_set: bool) -> None:
+    url = parse_any("sqlserver://db;database=main;user=app;password=x;isolationLevel=SNAPSHOT")
+    said = _session(url, Limits(), read_only=read_only)
+    assert ("SET TRANSACTION ISOLATION LEVEL SNAPSHOT" in said) is is_set
 
 
 def test_what_has_no_effect_is_told(caplog: pytest.LogCaptureFixture) -> None:

@@ -15,13 +15,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import mssql_python
 import sqlalchemy as sa
 
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines.sqlserver_errors import explain
+from ledgerline.databases.engines.sqlserver_statements import run_to_end
 from ledgerline.errors import (
     BackupDamaged,
     DatabaseUnreachable,
@@ -173,24 +174,6 @@ def shared(database: str) -> str:
 
 def rename(database: str, to: str) -> str:
     return f"ALTER DATABASE {_quoted(database)} MODIFY NAME = {_quoted(to)}"
-
-
-def run_to_end(connection: sa.Connection, *statements: str) -> None:
-    """Run statements that take as long as they take, and tell of it meanwhile.
-
-    Each of their messages is a result. What follows the first of them, an error too, comes only when it is
-    asked for; and a cursor that is closed before stops the statement in the middle.
-    """
-    driver = cast("mssql_python.Connection", connection.connection.driver_connection)
-    limit, driver.timeout = driver.timeout, 0
-    try:
-        for statement in statements:
-            with driver.cursor() as cursor:
-                cursor.execute(statement)
-                while cursor.nextset():
-                    pass
-    finally:
-        driver.timeout = limit
 
 
 # Errors 3183, 3189, 3203, 3241, 3242 and 3254, and 3201 of a file that is gone.

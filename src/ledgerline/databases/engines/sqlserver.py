@@ -36,7 +36,7 @@ from ledgerline.databases.engines import (
     written_out,
 )
 from ledgerline.databases.engines.sqlserver_errors import explain
-from ledgerline.databases.engines.sqlserver_statements import prepare
+from ledgerline.databases.engines.sqlserver_statements import prepare, run_to_end, unhurried
 from ledgerline.errors import ConnectionStringError, DriverMissing, LedgerlineError
 from ledgerline.url import DatabaseUrl, Encrypt, Engine
 
@@ -147,8 +147,9 @@ def _session(url: DatabaseUrl, limits: Limits, *, read_only: bool) -> str:
     ]
     if read_only:
         statements.append("SET DEADLOCK_PRIORITY LOW")
-    if level := url.options.get("isolationLevel"):
-        statements.append(f"SET TRANSACTION ISOLATION LEVEL {level}")
+        # Only of what reads: under SNAPSHOT no transaction makes an index, or sees whose the lease is now.
+        if level := url.options.get("isolationLevel"):
+            statements.append(f"SET TRANSACTION ISOLATION LEVEL {level}")
     return "; ".join(statements)
 
 
@@ -316,15 +317,11 @@ def _autocommitting(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
-_TAKE_TURN: Final = """DECLARE @turn int;
+# The lock lasts until the transaction ends.
+TAKE_TURN: Final = """DECLARE @turn int, @patience int = @@LOCK_TIMEOUT;
 EXEC @turn = sp_getapplock @Resource = N'ledgerline', @LockMode = N'Exclusive', @LockOwner = N'Transaction',
-    @LockTimeout = {milliseconds};
+    @LockTimeout = @patience;
 IF @turn < 0 RAISERROR(N'Lock request time out period exceeded.', 16, 1)"""
-
-
-def take_turn_statement(seconds: int) -> str:
-    """The lock lasts until the transaction ends; `seconds`: what a statement may take."""
-    return _TAKE_TURN.format(milliseconds=max(1, seconds - 1) * 1000)
 
 
 def unconnected_dialect() -> sa.Dialect:
@@ -349,7 +346,7 @@ class SQLServer:
     def create_engine(self, url: DatabaseUrl, limits: Limits, *, read_only: bool) -> sa.Engine:
         connection_string(url)  # a property that cannot be served is told now, not at the first connection
         _tell_ignored(url)
-        level = url.options.get("isolationLevel")
+        level = url.options.get("isolationLevel") if read_only else None
         engine = sa.create_engine(
             "mssql+mssqlpython://",
             creator=lambda: _open(url, limits, read_only=read_only, autocommit=False),
@@ -379,7 +376,7 @@ class SQLServer:
         landed = [(table, frame, _landing_for(table, frame)) for table, frame in many]
         try:
             self._land(engine, landed)
-            with engine.begin() as connection:
+            with engine.begin() as connection, unhurried(connection):
                 for table, frame in loads:
                     if 0 < frame.height <= FEW_ROWS:
                         connection.execute(table.insert(), _plain(frame).to_dicts())
@@ -464,8 +461,7 @@ class SQLServer:
         """Nothing to do: SQL Server makes its statistics when a statement first needs them."""
 
     def take_turn(self, connection: sa.Connection) -> None:
-        driver: Any = connection.connection.driver_connection
-        connection.exec_driver_sql(take_turn_statement(driver.timeout))
+        run_to_end(connection, TAKE_TURN)
 
 
 def _drop(engine: sa.Engine, landings: Sequence[sa.Table]) -> None:

@@ -6,12 +6,15 @@ ends the transaction, without a word: what was done before is gone, what follows
 
 Results are fetched at once, as other drivers do. A connection has one result at a time, and refuses the next
 statement while rows of the last one are still to come.
+
+What takes long has no limit of its own, and is run to its end.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -69,3 +72,31 @@ def with_nulls(statement: str, rows: Sequence[Row]) -> tuple[str, Sequence[Row]]
         return statement, rows
     written = _PLACE.sub(lambda found: "NULL" if found[1] in empty else found[0], statement)
     return written, [{name: value for name, value in row.items() if name not in empty} for row in rows]
+
+
+@contextmanager
+def unhurried(connection: sa.Connection) -> Iterator[None]:
+    """Meanwhile statements take as long as they take; how long they wait for a lock is still limited."""
+    driver: Any = connection.connection.driver_connection
+    limit, driver.timeout = driver.timeout, 0
+    try:
+        yield
+    finally:
+        driver.timeout = limit
+
+
+def run_to_end(connection: sa.Connection, *statements: str) -> None:
+    """Run statements that take as long as they take, and tell of it meanwhile.
+
+    Each of their messages is a result. What follows the first of them, an error too, comes only when it is
+    asked for; and a cursor that is closed before stops the statement in the middle.
+
+    Raises errors of the driver.
+    """
+    driver: Any = connection.connection.driver_connection
+    with unhurried(connection):
+        for statement in statements:
+            with driver.cursor() as cursor:
+                cursor.execute(statement)
+                while cursor.nextset():
+                    pass
