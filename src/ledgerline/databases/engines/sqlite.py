@@ -12,7 +12,7 @@ open at the same time (https://www.sqlite.org/howtocorrupt.html, "multiple copie
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -60,7 +60,9 @@ from ledgerline.errors import (
 from ledgerline.url import DatabaseUrl, Engine
 
 _CACHE_KIB = 64_000
-_FILLING_CACHE_KIB = 4_000  # what sorts an index is as large as this; in a processor's own cache it is faster
+# What sorts an index is as large as its cache, and in a processor's own it is faster; threads sort one part
+# while the next is read.
+_FILLING = {"cache_size": -4_000, "threads": 2}
 _PAGE_BYTES = 16_384  # fewer pages to find, to check and to copy; only a new file takes it
 _CHECKPOINT_PAGES = 4_000  # each waits for the disk, and a partition is some thousand pages
 _FEW_ROWS = 1_000  # to fetch them costs less than a file
@@ -283,19 +285,24 @@ class SQLite:
     @contextmanager
     def unindexed(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> Iterator[None]:
         driver = driver_of(connection)
-        (before,) = driver.execute("PRAGMA cache_size").fetchone()
-        driver.execute(f"PRAGMA cache_size = -{_FILLING_CACHE_KIB}")
+        before = {name: driver.execute(f"PRAGMA {name}").fetchone()[0] for name in _FILLING}
+        _set(driver, _FILLING)
         try:
             with without_secondary_indexes(connection, tables):
                 yield
         finally:
-            driver.execute(f"PRAGMA cache_size = {before}")
+            _set(driver, before)
 
     def analyze(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
         """Nothing to do: a full ANALYZE costs a scan, and no statement of ours hangs on its figures."""
 
     def take_turn(self, connection: sa.Connection) -> None:
         """A transaction begins by waiting for all others that write, see `_begin`."""
+
+
+def _set(driver: sqlite3.Connection, pragmas: Mapping[str, int]) -> None:
+    for name, value in pragmas.items():
+        driver.execute(f"PRAGMA {name} = {value}")
 
 
 SERVER = SQLite()
