@@ -45,13 +45,17 @@ def test_what_is_put_aside_is_in_the_tables_of_an_open_transaction(place: Place)
     with place.opened() as database, database.aside() as aside:
         if aside is None:
             return  # there, nothing goes on beside a transaction
-        puts = [lambda: aside.put([(quick, ids(1)), (slow, ids())]), lambda: aside.put([(quick, ids(2, 3))])]
+        landing = aside.landing()
+        puts = [
+            lambda: landing.put([(quick, ids(1)), (slow, ids())]),
+            lambda: landing.put([(quick, ids(2, 3))]),
+        ]
         with database.begin([(slow, ids(7))]) as connection:
             for put in puts:
                 thread = threading.Thread(target=put)
                 thread.start()
                 thread.join()
-            aside.bring(connection)
+            landing.bring(connection)
             assert connection.execute(sa.select(sa.func.count()).select_from(quick)).scalar() == 3
         with database.begin() as connection:  # of the same connection, most likely
             connection.execute(slow.delete())
@@ -59,19 +63,47 @@ def test_what_is_put_aside_is_in_the_tables_of_an_open_transaction(place: Place)
 
 
 @MAIN_ENGINES
-def test_an_excerpt_is_what_was_there_before(place: Place) -> None:
-    table = place.table(sa.Column("owner", BigInt))
+def test_an_excerpt_is_what_was_there_before_and_what_landed(place: Place) -> None:
+    table, links = place.table(sa.Column("owner", BigInt)), place.table()
     place.load((table, pl.DataFrame({"id": [1, 2, 3, 4], "owner": [30, 10, 20, 20]})))
+    query = sa.select(table).where(table.c.id.in_(sa.select(links.c.id)))
     with place.opened() as database, database.aside() as aside:
         if aside is None:
             return
+        landed = aside.landing()
+        landed.put([(links, ids(1, 3, 4))])
         with database.begin() as connection:
             connection.execute(table.delete())
-            with aside.excerpt(sa.select(table), "owner") as excerpt:
+            landed.bring(connection)
+            with landed.excerpt(query, "owner") as excerpt:
                 if excerpt is None:
                     return  # it is to be gathered in a table
-                assert excerpt(10, 20).rows() == [(3, 20), (4, 20)]
+                assert excerpt(0, 20).rows() == [(3, 20), (4, 20)]
                 assert excerpt(20, 30).rows() == [(1, 30)]
+
+
+@MAIN_ENGINES
+def test_what_is_lent_is_found_by_the_thread_that_reads(place: Place) -> None:
+    table, chosen = place.table(), place.table()
+    place.load((table, ids(1, 2, 3)), (chosen, ids(1)))
+    query = sa.select(table).where(table.c.id.in_(sa.select(chosen.c.id))).order_by(table.c.id)
+    prepared: list[int] = []
+    with place.opened() as database:
+        for lent in ((2, 3), (1,), ()):
+            with database.lending((chosen, ids(*lent)), lambda _: prepared.append(1)):
+                assert database.read(query)["id"].to_list() == list(lent)
+        if not prepared:  # it was written nowhere
+            assert database.read(query)["id"].to_list() == [1]
+
+
+@only("sqlite")
+def test_tables_are_lent_while_another_thread_writes(place: Place) -> None:
+    table, chosen = place.table(), place.table()
+    place.load((table, ids(1, 2)))
+    query = sa.select(table).where(table.c.id.in_(sa.select(chosen.c.id)))
+    lent = (chosen, ids(2, 3))
+    with place.opened() as db, db.begin([(table, ids(3))]), db.lending(lent, lambda _: None):
+        assert db.read(query)["id"].to_list() == [2]
 
 
 @only("sqlite")

@@ -12,7 +12,17 @@ from typing import Any, TypeVar
 import polars as pl
 import sqlalchemy as sa
 
-from ledgerline.databases.engines import Aside, Limits, Load, Query, Reader, explained, render, server_for
+from ledgerline.databases.engines import (
+    Aside,
+    Borrower,
+    Limits,
+    Load,
+    Query,
+    Reader,
+    explained,
+    render,
+    server_for,
+)
 from ledgerline.databases.retry import patiently
 from ledgerline.errors import LedgerlineError
 from ledgerline.url import DatabaseUrl, Engine
@@ -127,6 +137,23 @@ class Database:
         few = copy(self)
         few._reads_few = self.server.opens_readers_slowly and self.limits.connections >= _CONNECTIONS_ASIDE
         return few
+
+    @contextmanager
+    def lending(self, load: Load, prepare: Callable[[sa.Connection], None]) -> Iterator[None]:
+        """Meanwhile this thread's `read` finds this frame in this table, which nobody else needs.
+
+        Where it is written there for that, it stays, and is prepared.
+        """
+        reader = None if self._reads_few else self._reader()
+        if isinstance(reader, Borrower):
+            with self._explained(), reader.lent(load):
+                yield
+            return
+        with self.begin() as connection:
+            connection.execute(load[0].delete())
+        with self.begin([load]) as connection:
+            prepare(connection)
+        yield
 
     def expect_reading(self) -> None:
         """Begin to open a connection for bulk reading, where that takes long; the first `read` takes it."""

@@ -637,11 +637,11 @@ def like(table: sa.Table, name: str) -> sa.Table:
     return _passing_table(name, *columns)
 
 
-def _passing_table(name: str, *columns: sa.Column[Any]) -> sa.Table:
+def _passing_table(name: str, *items: sa.schema.SchemaItem) -> sa.Table:
     """A table that lives as long as its run. What needs statistics of it makes them: PostgreSQL's autovacuum
     would come at the wrong time, and make the dropping of the table wait a second for it."""
     settings = {"autovacuum_enabled": "false"}
-    return sa.Table(name, sa.MetaData(), *columns, info={PASSING: True}, postgresql_with=settings)
+    return sa.Table(name, sa.MetaData(), *items, info={PASSING: True}, postgresql_with=settings)
 
 
 def _default(column: sa.Column[Any]) -> Any:
@@ -753,7 +753,11 @@ class Staging:
     @_described
     def candidates(self) -> sa.Table:
         """Of a first load, the contacts whose records share a key: no other can be in a cluster."""
-        return _passing_table(self.named("candidates"), sa.Column("contact_id", BigInt))
+        return _passing_table(
+            self.named("candidates"),
+            sa.Column("contact_id", BigInt, nullable=False, autoincrement=False),
+            sa.PrimaryKeyConstraint("contact_id").ddl_if(dialect="sqlite"),  # others join by a hash table
+        )
 
     @_described
     def links(self) -> sa.Table:

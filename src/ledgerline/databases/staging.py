@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -109,6 +110,18 @@ def clear(connection: sa.Connection, tables: Iterable[sa.Table]) -> None:
     """Empty staging tables of what an earlier attempt of this run left in them."""
     for table in tables:
         connection.execute(table.delete())
+
+
+def made(staging: Staging) -> list[sa.Table]:
+    """What golden contacts are made of, and what comes of that."""
+    return [
+        staging.members,
+        staging.golden,
+        staging.golden_points,
+        staging.golden_owners,
+        staging.changes,
+        staging.source_values,
+    ]
 
 
 CONTACTS = pl.Schema(
@@ -255,7 +268,8 @@ def typed(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
 def records_of(main: Database, staging: Staging, ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
     """These columns, of `MATCHED`, of the staged records of contacts with these ids, which are in order."""
     wanted = sa.select(*(staging.records.c[name] for name in columns))
-    read = main.read(wanted.where(_chosen(main, staging, ids)(staging.records.c.contact_id)))
+    with _choosing(main, staging, ids) as is_one:
+        read = main.read(wanted.where(is_one(staging.records.c.contact_id)))
     return typed(read, pl.Schema({name: MATCHED[name] for name in columns}))
 
 
@@ -283,30 +297,32 @@ def partners(main: Database, staging: Staging) -> pl.DataFrame:
     with main.threads(_THREADS, "partners") as pool:
         ids = pl.concat(pool.map(main.read, _sharing(staging)))["contact_id"].unique().sort()
     known, is_known_still = _known_still(staging)
-    partners = main.read(
-        sa.select(*_columns(source_records, MATCHED))
-        .select_from(known)
-        .where(_chosen(main, staging, ids, indexed=True)(source_records.c.contact_id), is_known_still)
-    )
+    wanted = sa.select(*_columns(source_records, MATCHED)).select_from(known).where(is_known_still)
+    with _choosing(main, staging, ids, indexed=True) as is_one:
+        partners = main.read(wanted.where(is_one(source_records.c.contact_id)))
     return typed(partners, MATCHED)
 
 
-def _chosen(main: Database, staging: Staging, ids: pl.Series, *, indexed: bool = False) -> IsOne:
+@contextmanager
+def _choosing(main: Database, staging: Staging, ids: pl.Series, *, indexed: bool = False) -> Iterator[IsOne]:
     """That a column is one of these ids, which are in order: so are the pages that they are found on.
 
     indexed  where known records are looked through: without an index PostgreSQL may read all ids for each of
              them, for it thinks that hardly any is left when more is staged than is known
     """
+    chosen = staging.chosen
     if ids.len() <= main.server.named_at_once:
         named = ids.to_list()
-        return lambda column: main.server.is_among(column, named)
-    with main.begin() as connection:
-        clear(connection, [staging.chosen])
-    with main.begin([(staging.chosen, ids.to_frame("contact_id"))]) as connection:
+        yield lambda column: main.server.is_among(column, named)
+        return
+
+    def prepare(connection: sa.Connection) -> None:
         if indexed:
-            _index(connection, staging.chosen.c.contact_id)
-        main.server.analyze(connection, [staging.chosen])
-    return lambda column: column.in_(sa.select(staging.chosen.c.contact_id))
+            _index(connection, chosen.c.contact_id)
+        main.server.analyze(connection, [chosen])
+
+    with main.lending((chosen, ids.to_frame("contact_id")), prepare):
+        yield lambda column: column.in_(sa.select(chosen.c.contact_id))
 
 
 def _sharing(staging: Staging) -> tuple[Query, Query]:
@@ -436,10 +452,10 @@ def forget_gone(connection: sa.Connection, staging: Staging) -> None:
 
 def linked(staging: Staging) -> sa.Select[Any]:
     """The members of a first load: every staged record that is linked, with the contact it belongs to."""
-    same = _same(staging, staging.links, staging.records)
-    columns = [column for column in _columns(staging.records, RECORDS) if column.name != "contact_id"]
-    return sa.select(*columns, staging.links.c.contact_id).select_from(
-        staging.records.join(staging.links, same)
+    records, links = staging.records, staging.links
+    columns = [column for column in _columns(records, RECORDS) if column.name != "contact_id"]
+    return sa.select(*columns, links.c.contact_id).select_from(
+        records.join(links, links.c.old_contact_id == records.c.contact_id)
     )
 
 
@@ -547,12 +563,15 @@ class Slice:
     ids: pl.Series
 
 
-def slices(main: Database, staging: Staging, size: int) -> list[Slice]:
-    """All linked and touched contacts, about `size` at once."""
-    ids = main.read(sa.union(sa.select(staging.links.c.contact_id), sa.select(staging.touched.c.contact_id)))[
-        "contact_id"
-    ].sort()
-    parts = list(ids.to_frame().iter_slices(size))
+def remade(main: Database, staging: Staging) -> pl.Series:
+    """The ids of all linked and touched contacts."""
+    either = sa.union(sa.select(staging.links.c.contact_id), sa.select(staging.touched.c.contact_id))
+    return main.read(either)["contact_id"]
+
+
+def slices(ids: pl.Series, size: int) -> list[Slice]:
+    """All contacts with these ids, which are distinct, about `size` at once."""
+    parts = list(ids.sort().to_frame("contact_id").iter_slices(size))
     uppers = [part["contact_id"][-1] for part in parts]
     lowers = [-1, *uppers]
     return [

@@ -65,11 +65,8 @@ NOTHING = Written(0, 0, 0, 0, 0, 0, 0)
 class Beside:
     """What goes on beside the writing transaction, which waits for it in the end."""
 
-    matched: Callable[[], None] | None  # of a first load: returns when the links are staged; None: they are
-    merged: Callable[[sa.Connection], None]  # returns when they and the golden contacts are, as it sees it
-
-
-_NOTHING_BESIDE = Beside(None, lambda _: None)
+    matched: Callable[[sa.Connection], None] | None  # of a first load: returns when it sees the links
+    merged: Callable[[sa.Connection], None]  # returns when it sees the golden contacts, and the links
 
 
 class _Share(Enum):
@@ -95,7 +92,6 @@ def write(
     beside  what else goes on; None: links and golden contacts are staged
     """
     step = _Writing(connection, staging, run_id, first_contact_id)
-    beside = beside or _NOTHING_BESIDE
     if first_load:
         with server.unindexed(connection, _OF_CONTACTS):
             return step.fill(server, beside)
@@ -138,20 +134,26 @@ class _Writing:
         self._run_id = run_id
         self._first = first_contact_id
 
-    def fill(self, server: Server, beside: Beside) -> Written:
+    def fill(self, server: Server, beside: Beside | None) -> Written:
         self.add_owners(self._staging.records)
-        plain = new = 0
         with server.unindexed(self._connection, _OF_RECORDS):  # indexed while the others are merged
-            if beside.matched is not None:
-                plain, new = self.insert_plain(_Share.ALONE)
-                beside.matched()
-            others = self.insert_plain(_Share.ALL if beside.matched is None else _Share.CANDIDATES)
+            plain, new = self.insert_all_plain(beside)
         self.insert_suggestions()
         rejected = self.copy(self._staging.rejects, rejects)
-        beside.merged(self._connection)
+        if beside is not None:
+            beside.merged(self._connection)
         golden = self.insert_golden_contacts()
         self.insert_golden_details()
-        return Written(new + others[1], plain + others[0] + golden, 0, 0, 0, 0, rejected)
+        return Written(new, plain + golden, 0, 0, 0, 0, rejected)
+
+    def insert_all_plain(self, beside: Beside | None) -> tuple[int, int]:
+        """`insert_plain` of all that is staged; while the links are made, of those that can have none."""
+        if beside is None or beside.matched is None:
+            return self.insert_plain(_Share.ALL)
+        alone = self.insert_plain(_Share.ALONE)
+        beside.matched(self._connection)
+        others = self.insert_plain(_Share.CANDIDATES)
+        return alone[0] + others[0], alone[1] + others[1]
 
     def insert_plain(self, share: _Share) -> tuple[int, int]:
         """Contacts as they stand, and all records, of a share of what is staged; how many of each."""
@@ -159,7 +161,7 @@ class _Writing:
         self.insert_plain_points(share)
         return plain, self.insert_records(share)
 
-    def merge(self, beside: Beside) -> Written:
+    def merge(self, beside: Beside | None) -> Written:
         new, known = self.count_staged()
         same = self.count_same()
         self.keep_versions()
@@ -167,7 +169,8 @@ class _Writing:
         withdrawn, vanished = self.mark_records()
         self.settle_rejects()
         rejected = self.copy(self._staging.rejects, rejects)
-        beside.merged(self._connection)  # what depends on a cluster follows
+        if beside is not None:
+            beside.merged(self._connection)  # what depends on a cluster follows
         self.add_owners(self._staging.records, self._staging.golden_owners)
         self.keep_moved_versions()
         self.keep_contacts()
@@ -477,8 +480,8 @@ class _Writing:
             new = self._linked_records(share).where(records.c.contact_id >= self._first)
         return self._do(source_records.insert().from_select(names, new))
 
-    def _linked_records(self, share: _Share = _Share.ALL) -> sa.Select[Any]:
-        """Staged records in the columns of `source_records`, with the contacts they were linked to."""
+    def _linked_records(self, share: _Share) -> sa.Select[Any]:
+        """New staged records in the columns of `source_records`, with the contacts they were linked to."""
         records, links = self._staging.records, self._staging.links
         columns = {
             **{c.name: records.c[c.name] for c in source_records.columns},
@@ -486,7 +489,7 @@ class _Writing:
             "contact_id": sa.func.coalesce(links.c.contact_id, records.c.contact_id).label("contact_id"),
         }
         return sa.select(*columns.values()).select_from(
-            self._share(records, share).outerjoin(links, self._same_record(links, records))
+            self._share(records, share).outerjoin(links, links.c.old_contact_id == records.c.contact_id)
         )
 
     def mark_records(self) -> tuple[int, int]:

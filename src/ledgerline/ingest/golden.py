@@ -62,7 +62,8 @@ def make_golden(job: Job, main: Database) -> int:
     with main.connect() as connection:
         mark = edits.mark(connection)  # before anything is read that an edit would change
     clear_golden(job, main)
-    make_slices(job, main, put)
+    ids = staging.remade(main, job.tables)
+    make_slices(job, main, ids, put)
     return mark
 
 
@@ -71,17 +72,7 @@ def clear_golden(job: Job, main: Database) -> None:
     tables = job.tables
     with main.begin() as connection:
         job.lease.check(connection)
-        staging.clear(
-            connection,
-            [
-                tables.members,
-                tables.golden,
-                tables.golden_points,
-                tables.golden_owners,
-                tables.changes,
-                tables.source_values,
-            ],
-        )
+        staging.clear(connection, staging.made(tables))
 
 
 def _gather(job: Job, main: Database) -> None:
@@ -94,16 +85,18 @@ def _gather(job: Job, main: Database) -> None:
 def make_slices(
     job: Job,
     main: Database,
+    ids: pl.Series,
     put: Callable[[Sequence[Load]], None],
     excerpt: Excerpt | None = None,
 ) -> None:
-    """Make the golden rows of linked and touched contacts, and `put` them, as loads of their staging tables.
+    """Make the golden rows of these contacts, and `put` them, as loads of their staging tables.
 
+    ids      of linked and touched contacts, distinct
     excerpt  the records that they are made of; None: they are gathered, unless one slice holds them all
     """
     tables = job.tables
     edited = _edited(job, main, tables)
-    slices = staging.slices(main, tables, _CONTACTS_AT_ONCE)
+    slices = staging.slices(ids, _CONTACTS_AT_ONCE)
     is_gathered = excerpt is None and len(slices) > 1
     gather = partial(_gather, job, main) if is_gathered else _nothing
     read = excerpt or (_gathered if is_gathered else _all_members)(job, main)

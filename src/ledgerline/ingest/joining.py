@@ -6,6 +6,7 @@ and what names a record in the links where it is in a cluster.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -16,6 +17,7 @@ from ledgerline.contacts.match import Matches, match
 from ledgerline.contacts.model import MatchRule
 from ledgerline.databases import staging
 from ledgerline.databases.database import Database
+from ledgerline.databases.engines import Load
 from ledgerline.databases.schema import Staging
 from ledgerline.ingest.partitions import Job
 
@@ -57,7 +59,7 @@ def join_records(job: Job, main: Database, keys: list[Keys]) -> Joined:
 
     Call `prepare_joins` before, unless it is a first load, which is prepared beside its blocking.
     """
-    return compare_records(job, main, block_records(job, main, keys))
+    return link_records(job, main, block_records(job, main, keys))
 
 
 def block_records(job: Job, main: Database, keys: list[Keys]) -> Blocked:
@@ -89,14 +91,33 @@ def stage_candidates(job: Job, main: Database, blocked: Blocked) -> None:
     """Note which new records share a key, so that the others can be written."""
     candidates = job.tables.candidates
     with main.begin() as connection:
-        staging.clear(connection, [candidates])
+        staging.clear(connection, [candidates, *staging.made(job.tables)])
     with main.begin([(candidates, blocked.candidates().to_frame())]) as connection:
         main.server.analyze(connection, [candidates])
         job.lease.check(connection)
 
 
-def compare_records(job: Job, main: Database, blocked: Blocked) -> Joined:
-    """Match the records that share keys; stage the links and suggestions."""
+def link_records(job: Job, main: Database, blocked: Blocked) -> Joined:
+    """Match the records that share keys; stage the links and suggestions, and what else is touched."""
+    tables = job.tables
+
+    def put(loads: Sequence[Load]) -> None:
+        with main.begin(loads) as connection:
+            if not job.first_load:
+                staging.touch(connection, tables, job.first_contact_id)
+            main.server.analyze(connection, [tables.links, tables.touched])
+            job.lease.check(connection)
+
+    return compare_records(job, main, blocked, put)
+
+
+def compare_records(
+    job: Job, main: Database, blocked: Blocked, put: Callable[[Sequence[Load]], None]
+) -> Joined:
+    """Match the records that share keys; `put` the links and suggestions, as loads of their staging tables.
+
+    It writes nothing else where tables can be lent to readers, see `Database.lending`.
+    """
     tables, known, first_new = job.tables, blocked.known, blocked.first_new
     blocks = blocked.taken()
 
@@ -115,16 +136,8 @@ def compare_records(job: Job, main: Database, blocked: Blocked) -> Joined:
     clustered = pl.concat([known.select(fresh.columns), fresh]).sort("record")
     del fresh
     joined = joined_records(matches, clustered, first_new)
-    with main.begin(
-        [
-            (tables.links, joined.links),
-            (tables.suggestions, joined.suggestions.with_columns(run_id=pl.lit(job.run_id, pl.Int64))),
-        ]
-    ) as connection:
-        if not job.first_load:
-            staging.touch(connection, tables, job.first_contact_id)
-        main.server.analyze(connection, [tables.links, tables.touched])
-        job.lease.check(connection)
+    suggestions = joined.suggestions.with_columns(run_id=pl.lit(job.run_id, pl.Int64))
+    put([(tables.links, joined.links), (tables.suggestions, suggestions)])
     return joined
 
 

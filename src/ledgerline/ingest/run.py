@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+import polars as pl
 import sqlalchemy as sa
 
 from ledgerline.contacts.keys import Keys
@@ -321,41 +322,42 @@ def _fill_beside(
 ) -> dict[str, int]:
     """The same for a first load: what is sure by now is written while the rest is found out.
 
-    What shares no key is a contact as it stands. Where both can write at once, it is written while the others
-    are compared; what is in no cluster is written while golden contacts are made of the rest.
+    What shares no key is a contact as it stands, and is written while the others are compared; what is in no
+    cluster is written while golden contacts are made of the rest.
     """
-    is_early = aside.shares_tables
     held = replace(job, lease=job.lease.held())
-    if is_early:
-        stage_candidates(job, main, blocked)
+    stage_candidates(job, main, blocked)
+    links, golden = aside.landing(), aside.landing()
+
+    def match() -> pl.Series:
+        return compare_records(held, main, blocked, links.put).links["contact_id"].unique()
 
     def merge() -> None:
-        matching.result()
-        with aside.excerpt(staging.linked(job.tables), "contact_id") as excerpt:
+        ids = matching.result()
+        with links.excerpt(staging.linked(job.tables), "contact_id") as excerpt:
             if excerpt is None:
                 clear_golden(held, main)
-            make_slices(held, main, aside.put, excerpt)
+            make_slices(held, main, ids, golden.put, excerpt)
 
-    def matched() -> None:
+    def matched(connection: sa.Connection) -> None:
         matching.result()
         cancel.check()
+        links.bring(connection)
         progress.report("merge", 0, 1, 0)
 
     def merged(connection: sa.Connection) -> None:
-        golden.result()
+        merging.result()
         cancel.check()
-        aside.bring(connection)
+        golden.bring(connection)
         progress.report("write", 0, 1, 0)
 
     with main.threads(1, "beside") as pool:
-        matching = pool.submit(compare_records, held if is_early else job, main, blocked)
-        golden = pool.submit(merge)
+        matching = pool.submit(match)
+        merging = pool.submit(merge)
         try:
-            if not is_early:
-                matched()
-            counts = _write(job, main, None, writing.Beside(matched if is_early else None, merged))
+            counts = _write(job, main, None, writing.Beside(matched, merged))
         finally:
-            golden.cancel()
+            merging.cancel()
     assert counts is not None
     return counts
 

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import polars as pl
 import sqlalchemy as sa
@@ -51,7 +51,32 @@ class Reader(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class Borrower(Reader, Protocol):
+    """A reader to which tables can be lent that nobody else sees, and that are written nowhere."""
+
+    def lent(self, load: Load) -> AbstractContextManager[None]:
+        """Meanwhile its queries find this frame in this table, instead of what is there."""
+
+
 Excerpt: TypeAlias = Callable[[int, int], pl.DataFrame]
+
+
+class Landing(Protocol):
+    """Where frames wait for the open transaction that brings them into their tables."""
+
+    def put(self, loads: Sequence[Load]) -> None:
+        """Keep these frames for these tables. To be called before they are brought."""
+
+    def bring(self, connection: sa.Connection) -> None:
+        """Inside that transaction: have all that was put in the tables."""
+
+    def excerpt(self, query: sa.Select[Any], by: str) -> AbstractContextManager[Excerpt | None]:
+        """The rows of a query, to be read in ranges (lower, upper] of an integer column.
+
+        It finds what was put here, and all else as it was before the transaction. None: no better than from a
+        table that they are gathered in.
+        """
 
 
 class Aside(Protocol):
@@ -60,17 +85,7 @@ class Aside(Protocol):
     shares_tables: bool
     """Whether the tables that the transaction does not touch can be written meanwhile, and it sees that."""
 
-    def excerpt(self, query: sa.Select[Any], by: str) -> AbstractContextManager[Excerpt | None]:
-        """The rows of a query as they are now, to be read in ranges (lower, upper] of an integer column.
-
-        None: no better than from a table that they are gathered in.
-        """
-
-    def put(self, loads: Sequence[Load]) -> None:
-        """Keep these frames for these tables."""
-
-    def bring(self, connection: sa.Connection) -> None:
-        """Inside that transaction: have all that was put in the tables."""
+    def landing(self) -> Landing: ...
 
 
 class Server(Protocol):

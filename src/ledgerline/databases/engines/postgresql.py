@@ -313,16 +313,22 @@ class _InTables:
     def __init__(self, server: PostgreSQL, engine: sa.Engine) -> None:
         self._server = server
         self._engine = engine
+        self._known: set[str] = set()  # the tables of which the planner knows how their rows are
 
-    def excerpt(self, query: sa.Select[Any], by: str) -> AbstractContextManager[None]:  # noqa: ARG002
-        return nullcontext()
+    def landing(self) -> _InTables:
+        return self
 
     def put(self, loads: Sequence[Load]) -> None:
-        with self._server.begin_loaded(self._engine, loads):
-            pass
+        with self._server.begin_loaded(self._engine, loads) as connection:
+            new = [table for table, frame in loads if frame.height and table.name not in self._known]
+            self._server.analyze(connection, new)
+            self._known.update(table.name for table in new)
 
     def bring(self, connection: sa.Connection) -> None:
         """They are there."""
+
+    def excerpt(self, query: sa.Select[Any], by: str) -> AbstractContextManager[None]:  # noqa: ARG002
+        return nullcontext()
 
 
 def _copy(connection: psycopg.Connection, table: sa.Table, frame: pl.DataFrame) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -94,6 +94,14 @@ class _MainReader:
     def __init__(self, engine: sa.Engine) -> None:
         self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
+    @contextmanager
+    def lent(self, load: Load) -> Iterator[None]:
+        with passing_file() as path:
+            landing = Landing(path)
+            landing.put([load])
+            with landing.shown(driver_of(self._connection)):
+                yield
+
     def read(self, sql: str) -> pl.DataFrame:
         with self._connection.exec_driver_sql(sql) as result:
             names, rows = list(result.keys()), result.fetchmany(_FEW_ROWS)
@@ -119,10 +127,8 @@ class _MainReader:
         self._connection.close()
 
 
-class _Aside(Landing):
+class _LandingAside(Landing):
     """While a transaction writes, others read what was there before, and nobody else writes."""
-
-    shares_tables = False
 
     def __init__(self, path: Path, engine: sa.Engine) -> None:
         super().__init__(path)
@@ -133,11 +139,24 @@ class _Aside(Landing):
         ordered = render(query.order_by(by), SQLite.dialect)
         with passing_file() as path:
             with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                fill(driver_of(connection), path, ordered, index=by)
+                driver = driver_of(connection)
+                with self.shown(driver):
+                    fill(driver, path, ordered, index=by)
             with closing(_ArrowReader(path)) as reader:
                 yield lambda lower, upper: reader.read(
                     f"SELECT * FROM rows WHERE {by} > {lower} AND {by} <= {upper}"  # noqa: S608
                 )
+
+
+class _Aside:
+    shares_tables = False
+
+    def __init__(self, engine: sa.Engine, files: ExitStack) -> None:
+        self._engine = engine
+        self._files = files
+
+    def landing(self) -> _LandingAside:
+        return _LandingAside(self._files.enter_context(passing_file()), self._engine)
 
 
 class SQLite:
@@ -223,8 +242,8 @@ class SQLite:
 
     @contextmanager
     def aside(self, engine: sa.Engine) -> Iterator[_Aside]:
-        with passing_file() as path:
-            yield _Aside(path, engine)
+        with ExitStack() as files:
+            yield _Aside(engine, files)
 
     def activity_engine(self, url: DatabaseUrl, engine: sa.Engine, limits: Limits) -> sa.Engine:  # noqa: ARG002
         known = self._activity.get(url.database)

@@ -61,7 +61,7 @@ def fill(driver: sqlite3.Connection, path: Path, query: str, index: str | None =
         if index:
             driver.execute(f"CREATE INDEX {schema}.by_{index} ON rows ({index})")
     finally:
-        detach_all(driver)
+        driver.execute(f"DETACH DATABASE {schema}")
 
 
 def _attach(driver: sqlite3.Connection, path: Path) -> str:
@@ -87,7 +87,8 @@ class Landing:
 
     def put(self, loads: Sequence[Load]) -> None:
         """Append frames; of a table's frames the first says which columns there are."""
-        if not (loads := [(table, frame) for table, frame in loads if frame.height]):
+        loads = [(table, frame) for table, frame in loads if frame.height or table.name not in self._columns]
+        if not loads:
             return
         connection = ArrowConnection(arrow_database(self._path, "rwc"))
         try:
@@ -100,6 +101,25 @@ class Landing:
                 connection.ingest(table.name, typed)
         finally:
             connection.close()
+
+    @contextmanager
+    def shown(self, driver: sqlite3.Connection) -> Iterator[None]:
+        """Meanwhile this connection, and no other, finds the rows in their tables, instead of what is there.
+
+        Nothing is written but what the connection has for itself, so another may write to the main database.
+        """
+        if not self._columns:
+            yield
+            return
+        schema = _attach(driver, self._path)
+        try:
+            for name in self._columns:
+                driver.execute(f'CREATE TEMP VIEW "{name}" AS SELECT * FROM {schema}."{name}"')  # noqa: S608
+            yield
+        finally:
+            for name in self._columns:
+                driver.execute(f'DROP VIEW IF EXISTS temp."{name}"')
+            driver.execute(f"DETACH DATABASE {schema}")
 
     def bring(self, connection: sa.Connection) -> None:
         """Move all rows into their tables; the transaction has the file attached until it ends."""
