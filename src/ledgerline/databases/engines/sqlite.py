@@ -59,7 +59,7 @@ from ledgerline.errors import (
 )
 from ledgerline.url import DatabaseUrl, Engine
 
-_CACHE_KIB = 64_000
+_CACHE_KIB = 16_000
 # What sorts an index is as large as its cache, and in a processor's own it is faster; threads sort one part
 # while the next is read.
 _FILLING = {"cache_size": -4_000, "threads": 2}
