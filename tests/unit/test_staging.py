@@ -33,7 +33,7 @@ def test_contacts_that_a_run_is_about_are_found_by_an_index(
     tables = Staging(1, "INVOICE")
     database = Database(parse_url(f"sqlite:///{(tmp_path / 'main').as_posix()}.db"))
     monkeypatch.setattr(database.server, "named_at_once", -1)  # there are always more
-    monkeypatch.setattr("ledgerline.databases.database.Borrower", int)  # as of PostgreSQL no reader is one
+    monkeypatch.setattr(database.server, "lends_tables", False)  # as PostgreSQL
     migrate(database)
     with database.begin() as connection:
         staging.create(connection, tables)

@@ -144,8 +144,9 @@ class Database:
 
         Where it is written there for that, it stays, and is prepared.
         """
-        reader = None if self._reads_few else self._reader()
-        if isinstance(reader, Borrower):
+        if self.server.lends_tables:
+            reader = self._reader()
+            assert isinstance(reader, Borrower)
             with self._explained(), reader.lent(load):
                 yield
             return

@@ -96,6 +96,8 @@ class Server(Protocol):
     """For rendering statements that a driver of its own (Arrow) executes."""
     opens_readers_slowly: bool
     """Whether a connection for bulk reading takes long to open, and may be opened beside other work."""
+    lends_tables: bool
+    """Whether its readers of the main database are `Borrower`s."""
     named_at_once: int
     """How many integers a statement may name."""
 

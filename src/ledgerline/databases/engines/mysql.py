@@ -239,6 +239,7 @@ class MySQL:
     engine = Engine.MYSQL
     dialect: sa.Dialect = mysql.dialect(paramstyle="named")
     opens_readers_slowly = False
+    lends_tables = False
     named_at_once = NAMED_AT_ONCE
     is_among = staticmethod(written_out)
     read_few = staticmethod(one_by_one)

@@ -165,6 +165,7 @@ class PostgreSQL:
     engine = Engine.POSTGRESQL
     dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
     opens_readers_slowly = True
+    lends_tables = False
     named_at_once = 100_000  # they are one value
 
     def __init__(self) -> None:

@@ -163,6 +163,7 @@ class SQLite:
     engine = Engine.SQLITE
     dialect = sqlite.dialect(paramstyle="named")
     opens_readers_slowly = False
+    lends_tables = True
     named_at_once = NAMED_AT_ONCE
     is_among = staticmethod(written_out)
     read_few = staticmethod(one_by_one)

@@ -335,6 +335,7 @@ def unconnected_dialect() -> sa.Dialect:
 class SQLServer:
     engine = Engine.SQLSERVER
     opens_readers_slowly = False
+    lends_tables = False
     named_at_once = NAMED_AT_ONCE
     is_among = staticmethod(written_out)
     read_few = staticmethod(one_by_one)
