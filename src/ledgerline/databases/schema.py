@@ -629,10 +629,14 @@ def secret_tables() -> frozenset[str]:
     return frozenset(str(table.name) for table in tables if SECRET in table.info)
 
 
-def like(table: sa.Table, name: str) -> sa.Table:
-    """A bare table with the columns of another: no key, no index, no constraint but NOT NULL."""
+def like(table: sa.Table, name: str, **defaults: Any) -> sa.Table:
+    """A bare table with the columns of another: no key, no index, no constraint but NOT NULL.
+
+    defaults  of columns that have none in the other
+    """
     columns = (
-        sa.Column(c.name, c.type, nullable=c.nullable, server_default=_default(c)) for c in table.columns
+        sa.Column(c.name, c.type, nullable=c.nullable, server_default=defaults.get(c.name, _default(c)))
+        for c in table.columns
     )
     return _passing_table(name, *columns)
 
@@ -720,7 +724,14 @@ class Staging:
 
     @_described
     def records(self) -> sa.Table:
-        return like(source_records, self.named("records"))
+        """What is the same in all of them need not be loaded."""
+        return like(
+            source_records,
+            self.named("records"),
+            source_system=self.system,
+            is_live=sa.true(),
+            run_id=sa.text(str(self._run_id)),
+        )
 
     @_described
     def rejects(self) -> sa.Table:

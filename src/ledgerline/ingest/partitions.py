@@ -21,7 +21,7 @@ from ledgerline.databases import runs, staging
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines import Load
 from ledgerline.databases.runs import Lease
-from ledgerline.databases.schema import ENDED, RECEIPT_COUNTS, RECORD_ID, Staging, source_records
+from ledgerline.databases.schema import ENDED, RECEIPT_COUNTS, RECORD_ID, Staging
 from ledgerline.databases.staging import Known
 from ledgerline.ingest.pace import Pace
 from ledgerline.ingest.unreadable import marked, read
@@ -376,19 +376,16 @@ def _stage(
 def _loads(job: Job, accepted: pl.DataFrame, refused: pl.DataFrame) -> list[Load]:
     tables = job.tables
     return [
-        (tables.records, record_rows(accepted, job)),
+        (tables.records, record_rows(accepted, tables)),
         (tables.points, point_rows(accepted)),
         (tables.rejects, reject_rows(refused, job)),
     ]
 
 
-def record_rows(accepted: pl.DataFrame, job: Job) -> pl.DataFrame:
-    """Accepted rows in the columns of `source_records` (those that are null for all are left out)."""
-    return accepted.with_columns(
-        source_system=pl.lit(job.system),
-        is_live=pl.lit(True),
-        run_id=pl.lit(job.run_id, pl.Int64),
-    ).select(column.name for column in source_records.columns if not column.name.startswith("match_"))
+def record_rows(accepted: pl.DataFrame, tables: Staging) -> pl.DataFrame:
+    """Accepted rows in the columns of their staging table, but for those that are the same in all."""
+    told = (column.name for column in tables.records.columns if column.server_default is None)
+    return accepted.select(name for name in told if not name.startswith("match_"))
 
 
 def point_rows(accepted: pl.DataFrame) -> pl.DataFrame:
