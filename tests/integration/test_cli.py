@@ -453,7 +453,7 @@ def test_the_withdrawal_breaker_has_an_exit_code_of_its_own(tmp_path: Path) -> N
 def test_serve_at_a_port_that_is_taken_says_so_before_it_begins(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        done = ledgerline(tmp_path, "serve", "--port", port, code=2)
+        done = ledgerline(tmp_path, "serve", "--port", port, code=1)
     assert done.stdout == ""
     assert f"Nothing can listen at 127.0.0.1, port {port}" in done.stderr
     assert "--port" in done.stderr

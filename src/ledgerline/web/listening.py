@@ -7,13 +7,16 @@ import os
 import socket
 from typing import Any
 
-from ledgerline.errors import SettingsError
+from ledgerline.errors import LedgerlineError
 
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)  # `localhost` is ::1 too, also where there is no IPv6
 
 
 def listening(host: str, port: int) -> list[socket.socket]:
-    """Sockets at every address of the host, bound and not open yet. Raises SettingsError."""
+    """Sockets at every address of the host, bound and not open yet.
+
+    Raises LedgerlineError: no wrong use, as whoever holds a port may give it back.
+    """
     bound: list[socket.socket] = []
     missing: OSError | None = None
     try:
@@ -29,7 +32,7 @@ def listening(host: str, port: int) -> list[socket.socket]:
     except OSError as error:
         for one in bound:
             one.close()
-        raise SettingsError(
+        raise LedgerlineError(
             f"Nothing can listen at {host}, port {port}: {error.strerror or error}.",
             hint="See whether Ledgerline runs there already, or choose another: --host, --port (HOST, PORT).",
         ) from error

@@ -185,7 +185,7 @@ class _Server(uvicorn.Server):
 def run(ledgerline: App, ready: Callable[[], None]) -> None:
     """Serve until SIGTERM or Ctrl-C. `ready` is called when it listens.
 
-    Raises SettingsError where it cannot listen.
+    Raises LedgerlineError where it cannot listen.
     """
     settings = ledgerline.settings
     sockets = listening(settings.host, settings.port)

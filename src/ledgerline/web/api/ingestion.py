@@ -66,7 +66,7 @@ _EVENTS: dict[str, Any] = {
     "description": "Events until the run has ended.",
     "content": {
         "text/event-stream": {
-            "example": f"id: 1\nevent: progress\ndata: {orjson.dumps(run_models.RUN).decode()}\n\n"
+            "example": f"event: progress\ndata: {orjson.dumps(run_models.RUN).decode()}\nid: 1\n\n"
         }
     },
 }
