@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from ledgerline.settings import DEFAULTS, load_settings
-from ledgerline.url import _PROPERTIES
+from ledgerline.url.properties import PROPERTIES
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / "env.example").read_text(encoding="utf-8")
@@ -51,7 +51,7 @@ def test_no_unknown_name_stands_in_the_documentation() -> None:
 
 
 def test_every_property_of_a_url_is_documented() -> None:
-    for table in _PROPERTIES.values():
+    for table in PROPERTIES.values():
         for prop in table:
             in_authority = prop.field in {"host", "port", "database", "user", "password"}
             assert in_authority or f"`{prop.name}`" in DOCS, prop.name
