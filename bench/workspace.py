@@ -19,6 +19,7 @@ import psutil
 import psycopg
 from tests.postgres import PostgresServer
 
+import ledgerline
 from ledgerline.contacts.clean import clean
 from ledgerline.databases.database import Database
 from ledgerline.ingest.run import PARTITION_ROWS
@@ -31,8 +32,11 @@ SEED = 1
 SERVER_SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB", "maintenance_work_mem": "256MB"}
 """All else is as PostgreSQL has it by default; floor and candidate run on the same server."""
 
-_PACKAGE = Path(parse_url.__code__.co_filename).parent
-_SAMPLE_CODE = ("sources/sample.py", "sources/sample_words.py", "sources/sample_database.py")
+_PACKAGE = Path(ledgerline.__file__).parent
+_SAMPLE_CODE = (
+    *sorted(file.relative_to(_PACKAGE).as_posix() for file in _PACKAGE.glob("sources/sample/*.py")),
+    "sources/sample_database.py",
+)
 _CLEAN_CODE = (
     *("clean", "companies", "emails", "names", "phone_columns", "phone_numbers", "phone_plans", "phones"),
     "texts",

@@ -13,10 +13,11 @@ import polars as pl
 import pytest
 from email_validator import validate_email
 
-from ledgerline.sources import sample, sample_words
+from ledgerline.sources import sample
+from ledgerline.sources.sample import places, tables, words
 
 ROWS, SEED = 20_000, 11
-ROLES = {entry.split(" ", 1)[1] for entry in sample_words.ROLE_MAILBOXES.split("|")}
+ROLES = {entry.split(" ", 1)[1] for entry in words.ROLE_MAILBOXES.split("|")}
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85]")
 
 
@@ -69,16 +70,16 @@ def test_the_rows_do_not_depend_on_the_machine() -> None:
 @pytest.mark.parametrize("rows", [0, 1, 2, 7, 61])
 def test_any_number_of_rows(rows: int) -> None:
     assert sum(batch.contacts.height for batch in sample.generate(rows, 1, batch_rows=3)) == rows
-    assert sample.customers(rows, 1).schema == sample.CUSTOMERS
+    assert sample.customers(rows, 1).schema == tables.CUSTOMERS
 
 
 # ── the tables ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_the_frames_have_their_schemas(made: Sample) -> None:
-    assert made.contacts.schema == sample.CONTACTS
-    assert made.truth.schema == sample.TRUTH
-    assert made.customers.schema == sample.CUSTOMERS
+    assert made.contacts.schema == tables.CONTACTS
+    assert made.truth.schema == tables.TRUTH
+    assert made.customers.schema == tables.CUSTOMERS
 
 
 def test_contact_ids_ascend_with_gaps(made: Sample) -> None:
@@ -226,8 +227,8 @@ def test_plain_addresses_pass_the_validator(made: Sample) -> None:
 def ranges() -> list[tuple[str, str, int]]:
     """Country code, prefix, and how many digits may follow, of every range of numbers."""
     found = []
-    for place in [sample._city(line) for line in sample_words.CITIES.split("\n") if line] + [
-        sample._country(line) for line in sample_words.COUNTRIES.split("\n") if line
+    for place in [places._city(line) for line in words.CITIES.split("\n") if line] + [
+        places._country(line) for line in words.COUNTRIES.split("\n") if line
     ]:
         for text in {place.mobile, place.desk}:
             prefixes, _, digits = text.partition("/")
