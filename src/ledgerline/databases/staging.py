@@ -453,10 +453,14 @@ def forget_gone(connection: sa.Connection, staging: Staging) -> None:
 def linked(staging: Staging) -> sa.Select[Any]:
     """The members of a first load: every staged record that is linked, with the contact it belongs to."""
     records, links = staging.records, staging.links
-    columns = [column for column in _columns(records, RECORDS) if column.name != "contact_id"]
-    return sa.select(*columns, links.c.contact_id).select_from(
-        records.join(links, links.c.old_contact_id == records.c.contact_id)
-    )
+    is_own = links.c.old_contact_id == records.c.contact_id
+    return _with_contact(records, links).select_from(records.join(links, is_own))
+
+
+def _with_contact(table: sa.Table, links: sa.Table) -> sa.Select[Any]:
+    """`RECORDS` of a table of records, with the contacts that they were linked to."""
+    columns = {column.name: column for column in _columns(table, RECORDS)}
+    return sa.select(*{**columns, "contact_id": links.c.contact_id}.values())
 
 
 def gather_members(connection: sa.Connection, staging: Staging, *, first_load: bool) -> None:
@@ -484,24 +488,21 @@ def members(main: Database, staging: Staging, *, first_load: bool) -> pl.DataFra
 
 def _members(staging: Staging, *, first_load: bool) -> list[sa.Select[Any]]:
     """Queries which together give `members`, each in the order of the table's columns."""
+    if first_load:
+        return [linked(staging)]
     links, touched = staging.links, staging.touched
     places: list[tuple[sa.Table, sa.FromClause, sa.ColumnElement[bool]]] = [
-        (staging.records, staging.records, sa.true())
+        (staging.records, staging.records, sa.true()),
+        (source_records, *_known_still(staging)),
     ]
-    if not first_load:
-        places.append((source_records, *_known_still(staging)))
     queries = []
     for table, rows, condition in places:
         same = _same(staging, links, table)
-        owned = {column.name: column for column in _columns(table, RECORDS)}
-        linked = sa.select(*{**owned, "contact_id": links.c.contact_id}.values())
-        unlinked = sa.select(*owned.values()).select_from(
+        in_cluster = _with_contact(table, links).select_from(rows.join(links, same))
+        alone = sa.select(*_columns(table, RECORDS)).select_from(
             rows.join(touched, table.c.contact_id == touched.c.contact_id).outerjoin(links, same)
         )
-        queries += [
-            linked.select_from(rows.join(links, same)).where(condition),
-            unlinked.where(condition, links.c.contact_id.is_(None)),
-        ]
+        queries += [in_cluster.where(condition), alone.where(condition, links.c.contact_id.is_(None))]
     return queries
 
 
