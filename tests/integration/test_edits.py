@@ -188,6 +188,27 @@ def test_an_undone_split(house: Installation) -> None:
     assert len(house.contacts()) == 2
 
 
+def test_a_contact_of_many_records_is_split_some_at_a_time(
+    house: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("databases.settling", "ingest.unmerge"):
+        monkeypatch.setattr(f"ledgerline.{module}.BOUND_AT_ONCE", 2)
+    house.write_invoice([contact(key, "Asha Rao", "98200 12345") for key in range(1, 6)])
+    house.ingest()
+    before = house.contacts()
+    with house.app() as app:
+        split = app.unmerge(1)
+    after = house.contacts()
+    assert len(after) == 5
+    assert len(house.table("split_pairs")) == 10
+    house.undo(split.run)
+    assert house.contacts() == before
+    with house.app() as app:
+        app.unmerge(1)
+    assert [row["sourceRecordIds"] for row in house.contacts()] == [row["sourceRecordIds"] for row in after]
+    assert len(house.table("split_pairs")) == 10
+
+
 def test_what_cannot_be_split(house: Installation) -> None:
     house.write_invoice([ASHA, OTHER_ASHA])
     house.ingest()

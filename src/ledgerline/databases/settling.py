@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import combinations
+from itertools import combinations, product
 
 import sqlalchemy as sa
 
 from ledgerline.databases.database import Database
+from ledgerline.databases.engines import BOUND_AT_ONCE, in_lots
 from ledgerline.databases.runs import Lease, utc_now
 from ledgerline.databases.schema import (
     match_suggestions,
@@ -88,9 +89,10 @@ def split(connection: sa.Connection, system: str, owner: Mapping[str, int], run_
         for left, right in combinations(record_ids, 2)
         if owner[left] != owner[right]
     ]
-    known = split_pairs.c.source_system == system
-    here = split_pairs.c.left_record_id.in_(record_ids) & split_pairs.c.right_record_id.in_(record_ids)
-    connection.execute(split_pairs.delete().where(known, here))
+    known = split_pairs.delete().where(split_pairs.c.source_system == system)
+    for lefts, rights in product(in_lots(record_ids, BOUND_AT_ONCE), repeat=2):
+        here = split_pairs.c.left_record_id.in_(lefts) & split_pairs.c.right_record_id.in_(rights)
+        connection.execute(known.where(here))
     if pairs:
         connection.execute(split_pairs.insert(), pairs)
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from ledgerline.databases import edits, images, runs, settling, writing
 from ledgerline.databases.database import Database
+from ledgerline.databases.engines import BOUND_AT_ONCE, in_lots
 from ledgerline.databases.runs import Run, named
 from ledgerline.databases.schema import contacts, source_records
 from ledgerline.errors import UsageError
@@ -52,7 +53,7 @@ def unmerge(main: Database, contact_id: int, record_ids: Sequence[str] = ()) -> 
         run_id = add_run(connection, lease, "unmerge")
         owner = _owners(connection, contact, records, leaving)
         _split(connection, run_id, contact_id, records, owner)
-        split_up = source_records.c.contact_id.in_(sorted(owner.values()))
+        split_up = (source_records.c.contact_id == contact_id) | (source_records.c.run_id == run_id)
         chosen = sa.select(source_records.c.contact_id).where(split_up)  # also those that are not there yet
         remake(Hand(connection, job_of(run_id, lease), "unmerge"), chosen)
         settling.split(connection, system, owner, run_id)
@@ -127,18 +128,18 @@ def _split(
 ) -> None:
     """Move the records; the new contact of one that is not live is made here, those of live ones later."""
     moving = [record for record in records if owner[record["source_record_id"]] != contact_id]
-    left = source_records.c.source_record_id.in_([record["source_record_id"] for record in moving])
-    images.keep_records(connection, run_id, (source_records.c.contact_id == contact_id) & left)
+    for some in in_lots([record["source_record_id"] for record in moving], BOUND_AT_ONCE):
+        left = source_records.c.source_record_id.in_(some)
+        images.keep_records(connection, run_id, (source_records.c.contact_id == contact_id) & left)
     for record in moving:
         mine = [source_records.c[name] == record[name] for name in _KEY]
         values = {"contact_id": owner[record["source_record_id"]], "run_id": run_id, **_NO_MATCH}
         connection.execute(source_records.update().where(*mine).values(**values))
-    known = set(
-        connection.execute(sa.select(contacts.c.id).where(contacts.c.id.in_(owner.values()))).scalars()
-    )
+    joined = sa.select(contacts.c.id).where(contacts.c.merged_into == contact_id)
+    there = set(connection.execute(joined).scalars())
     ended = [record for record in moving if not record["is_live"]]
     rows = [_idle(record, owner[record["source_record_id"]], run_id) for record in ended]
-    if new := [row for row in rows if row["id"] not in known]:
+    if new := [row for row in rows if row["id"] not in there]:
         connection.execute(contacts.insert(), new)
 
 

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import polars as pl
 import sqlalchemy as sa
@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from ledgerline.errors import DriverMissing, LedgerlineError
 from ledgerline.url import DatabaseUrl, Engine
 
+T = TypeVar("T")
 Load = tuple[sa.Table, pl.DataFrame]
 Query: TypeAlias = sa.Select[Any] | sa.CompoundSelect[Any]
 
@@ -227,6 +228,7 @@ def time_kind(column: sa.ColumnElement[Any]) -> ChangeKind | None:
 
 
 NAMED_AT_ONCE = 2_000  # SQL Server runs out of resources with many thousands
+BOUND_AT_ONCE = 500  # values, twice in a statement: it takes 2,100
 
 
 def written_out(column: sa.ColumnElement[Any], integers: Sequence[int]) -> sa.ColumnElement[bool]:
@@ -234,10 +236,10 @@ def written_out(column: sa.ColumnElement[Any], integers: Sequence[int]) -> sa.Co
     return column.in_([sa.literal_column(", ".join(map(str, integers)))]) if integers else sa.false()
 
 
-def in_lots(integers: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+def in_lots(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """So many at once; at least one lot, be it empty."""
-    for first in range(0, max(len(integers), 1), size):
-        yield integers[first : first + size]
+    for first in range(0, max(len(values), 1), size):
+        yield values[first : first + size]
 
 
 def texts(columns: Mapping[str, str]) -> sa.Select[Any]:
