@@ -151,6 +151,15 @@ def test_a_change_that_cleaning_takes_away_again_is_none(house: Installation) ->
     assert house.table("changes") == []
 
 
+def test_blanks_at_the_end_are_a_change_of_the_row_alone(house: Installation) -> None:
+    house.write_invoice([{**CARA, "contact_no": "98200 12345 "}])
+    house.ingest()
+    house.update(4, contact_no="98200 12345  ")
+    assert classes(house.ingest()) == {"updated": 1}
+    assert [row["raw_phone"] for row in house.table("source_records")] == ["98200 12345  "]
+    assert house.table("changes") == []
+
+
 def test_another_default_country_cleans_everything_again(house: Installation) -> None:
     house.write_invoice(
         [

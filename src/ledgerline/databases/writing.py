@@ -371,7 +371,7 @@ class _Writing:
         records = self._staging.records
         skipped = ("payload_hash", "contact_id", "run_id", *_REASONS)
         compared = [c.name for c in source_records.columns if c.name not in skipped and not c.primary_key]
-        equal = [~records.c[name].is_distinct_from(source_records.c[name]) for name in compared]
+        equal = [~_whole(records, name).is_distinct_from(_whole(source_records, name)) for name in compared]
         query = sa.select(sa.func.count()).select_from(
             records.join(source_records, self._same_record(records, source_records))
         )
@@ -564,6 +564,12 @@ class _Writing:
         news = sa.select(staged.c.contact_id, staged.c.field, staged.c.value, sa.literal(self._run_id))
         names = ["contact_id", "field", "value", "run_id"]
         self._do(value_suggestions.insert().from_select(names, news.where(staged.c.is_news)))
+
+
+def _whole(table: sa.Table, name: str) -> sa.ColumnElement[Any]:
+    """A column to be compared. Of raw text the end too: SQL Server compares as if both had as many blanks."""
+    column = table.c[name]
+    return column + "." if name.startswith("raw_") else column
 
 
 def _newer_reasons(new: sa.FromClause) -> dict[str, sa.ColumnElement[Any]]:
