@@ -138,6 +138,7 @@ def test_rejects(sampled: Path) -> None:
     shown = ledgerline(sampled, "rejects", "1", "--limit", "1").stdout
     assert "no_email_or_phone" in shown
     ledgerline(sampled, "rejects", "77", code=2)
+    assert "never rejected" in ledgerline(sampled, "rejects", "--record", "9" * 30).stdout
 
 
 # -- export ------------------------------------------------------------------------------------------------
@@ -314,6 +315,14 @@ def test_init_leaves_no_env_that_others_can_read(tmp_path: Path) -> None:
     )
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert list(tmp_path.glob(".env*")) == [file]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("history", "9" * 20), ("undo", "9" * 20), ("runs", "--limit", "9" * 20), ("rejects", "9" * 20)],
+)
+def test_numbers_that_no_database_holds_are_wrong_use(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    ledgerline(tmp_path, *arguments, code=2)
 
 
 # -- exit codes ----------------------------------------------------------------------------------------------

@@ -199,7 +199,9 @@ def test_runs_of_every_kind_are_listed(tmp_path: Path, kind: str) -> None:
     with ledgerline.main.begin() as connection:
         connection.execute(ingestion_runs.insert().values(**{**RUN, "kind": kind}))
     answer = anyio.run(partial(_got, ledgerline, "/ingestion/runs", headers={"X-API-Key": KEY}))
+    far = anyio.run(partial(_got, ledgerline, f"/ingestion/runs?after={10**20}", headers={"X-API-Key": KEY}))
     ledgerline.close()
+    assert far.status_code == 422
     assert [run["kind"] for run in answer.json()["runs"]] == [kind]
 
 

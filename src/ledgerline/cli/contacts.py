@@ -115,4 +115,7 @@ def _write_parquet(pages: Iterator[pl.DataFrame], output: Path) -> None:
         for page in pages:
             yield page if columns is None else page.select(columns)
 
-    register_io_source(scan, schema=reports.EXPORT).sink_parquet(output)
+    try:
+        register_io_source(scan, schema=reports.EXPORT).sink_parquet(output)
+    except pl.exceptions.PolarsError as error:
+        raise OSError(str(error)) from error  # the disk is full, in its words

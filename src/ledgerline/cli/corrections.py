@@ -12,7 +12,7 @@ from rich.table import Table
 from ledgerline.cli import show, show_history
 from ledgerline.cli.account import account
 from ledgerline.cli.opened import opened
-from ledgerline.cli.options import Json
+from ledgerline.cli.options import Json, number
 from ledgerline.contacts.edits import EDITABLE
 from ledgerline.documents import camel, history_document, kept_document, undo_document, unmerge_document
 from ledgerline.errors import UsageError
@@ -33,7 +33,9 @@ def register(app: typer.Typer) -> None:
 
 
 def undo(
-    run_id: Annotated[int, typer.Argument(metavar="RUN", help="The run's number, see: ledgerline runs")],
+    run_id: Annotated[
+        int, typer.Argument(metavar="RUN", parser=number, help="The run's number, see: ledgerline runs")
+    ],
     strict: Annotated[
         bool, typer.Option("--strict", help="Change nothing if anything was changed since by others.")
     ] = False,
@@ -87,7 +89,9 @@ def _report(undone: Undone, did: str) -> None:
 
 
 def kept(
-    run_id: Annotated[int, typer.Argument(metavar="RUN", help="The number of an undo, see: ledgerline runs")],
+    run_id: Annotated[
+        int, typer.Argument(metavar="RUN", parser=number, help="The number of an undo, see: ledgerline runs")
+    ],
     json: Json = False,
 ) -> None:
     """What an undo left as it was, because a person or a later run had changed it."""
@@ -132,7 +136,7 @@ def _because(kept: Kept) -> str:
 # -- unmerge ---------------------------------------------------------------------------------------------
 
 
-ContactId = Annotated[int, typer.Argument(metavar="CONTACT", help="The contact's id.")]
+ContactId = Annotated[int, typer.Argument(metavar="CONTACT", parser=number, help="The contact's id.")]
 
 
 def unmerge(

@@ -19,7 +19,7 @@ from rich.table import Table
 from ledgerline.app import SYSTEM, App
 from ledgerline.cli import show, show_plan, watching
 from ledgerline.cli.opened import opened
-from ledgerline.cli.options import Json
+from ledgerline.cli.options import Json, number
 from ledgerline.databases import going, reports, runs
 from ledgerline.databases.database import Database
 from ledgerline.databases.folders import make_folder_of
@@ -92,7 +92,7 @@ def _write_sample_file(invoice: Path) -> None:
 
 def sample(
     url: Annotated[str, typer.Argument(help="Where to write it, for example sqlite:///data/invoice.db")],
-    rows: Annotated[int, typer.Option(min=1, help="How many contacts.")] = 10_000,
+    rows: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many contacts.")] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same rows.")] = 1,
 ) -> None:
     """Write a sample invoice database: messy contacts, their customers, and the truth of who each row is."""
@@ -241,7 +241,9 @@ def _read(run: Run) -> str:
 def cancel(
     run_id: Annotated[
         int | None,
-        typer.Argument(metavar="RUN", help="Which; without it the one that is going.", show_default=False),
+        typer.Argument(
+            metavar="RUN", parser=number, help="Which; without it the one that is going.", show_default=False
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -263,7 +265,7 @@ def cancel(
 
 def list_runs(
     json: Json = False,
-    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many, the newest first.")] = 20,
     watch: Annotated[
         bool, typer.Option("--watch", help="Follow the run that is going until it ends.")
     ] = False,
@@ -338,10 +340,12 @@ def _run_row(run: Run, *, is_left: bool) -> list[str]:
 def rejects(
     run_id: Annotated[
         int | None,
-        typer.Argument(metavar="RUN", help="Only what this run rejected anew.", show_default=False),
+        typer.Argument(
+            metavar="RUN", parser=number, help="Only what this run rejected anew.", show_default=False
+        ),
     ] = None,
     json: Json = False,
-    limit: Annotated[int, typer.Option(min=1, help="How many to show of each reason.")] = 5,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many to show of each reason.")] = 5,
     record: Annotated[
         str, typer.Option("--record", metavar="ID", help="Every time that this source row was rejected.")
     ] = "",

@@ -154,7 +154,7 @@ def _caller() -> str:
 
 def queries(
     slowest: Annotated[bool, typer.Option(help="The slowest first, not the newest.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many.")] = 20,
     saved: Annotated[
         bool, typer.Option("--saved", help="The saved queries instead of those that ran.")
     ] = False,

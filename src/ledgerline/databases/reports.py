@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -51,7 +52,7 @@ def all_open_rejects(main: Database) -> Iterator[dict[str, Any]]:
 def rejects_of(main: Database, source_record_id: str) -> list[dict[str, Any]]:
     """Every time that a source row was rejected, the oldest first."""
     same = rejects.c.source_record_id == source_record_id
-    if source_record_id.isdecimal() and str(int(source_record_id)) == source_record_id:
+    if re.fullmatch(r"0|[1-9][0-9]{0,17}", source_record_id):
         same &= rejects.c.record_key == int(source_record_id)  # the index
     with main.connect() as connection:
         query = sa.select(rejects).where(same).order_by(rejects.c.run_id, rejects.c.ordinal)

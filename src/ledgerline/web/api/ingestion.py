@@ -37,9 +37,10 @@ router = APIRouter(prefix="/ingestion", tags=["ingestion"])
 
 _TO_ANSWER = 5.0  # seconds left of REQUEST_TIMEOUT
 _OPENING = 60.0  # seconds that a worker has to connect and to write the row of its run
+_MOST = 2**63 - 1  # of any number that a database is asked for
 _LOOKS_EVERY = 1.0  # seconds; a run beats every two
 
-RunId = Annotated[int, Path(alias="id", ge=1, le=2**63 - 1)]
+RunId = Annotated[int, Path(alias="id", ge=1, le=_MOST)]
 Wait = Annotated[float, Query(ge=0, le=600, description="Seconds to wait for the end of the run.")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
@@ -189,7 +190,9 @@ def _refused(app: App, request: Request, at_work: Run | None, error: RunInProgre
     responses=_answers({"runs": [run_models.RUN], "next": "7"}, *_ASKS),
     dependencies=_READS,
 )
-def list_runs(app: Ledgerline, limit: Limit = 20, after: Annotated[int | None, Query(ge=1)] = None) -> Any:
+def list_runs(
+    app: Ledgerline, limit: Limit = 20, after: Annotated[int | None, Query(ge=1, le=_MOST)] = None
+) -> Any:
     """The history, the newest first; `after`: what is older than this run, from `next` of the page before."""
     found = runs.latest(app.main, limit + 1, before=after)
     page = found[:limit]
