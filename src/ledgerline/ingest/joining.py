@@ -87,12 +87,12 @@ def block_records(job: Job, main: Database, keys: list[Keys]) -> Blocked:
     return Blocked(known, first_new, blocks)
 
 
-def stage_candidates(job: Job, main: Database, blocked: Blocked) -> None:
-    """Note which new records share a key, so that the others can be written."""
+def stage_candidates(job: Job, main: Database, contact_ids: pl.Series) -> None:
+    """Note who shares a key, as `Blocked.candidates` tells, so that the others can be written."""
     candidates = job.tables.candidates
     with main.begin() as connection:
         staging.clear(connection, [candidates, *staging.made(job.tables)])
-    with main.begin([(candidates, blocked.candidates().to_frame())]) as connection:
+    with main.begin([(candidates, contact_ids.to_frame())]) as connection:
         main.server.analyze(connection, [candidates])
         job.lease.check(connection)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from ledgerline.contacts.keys import Keys
 from ledgerline.databases import edits, plans, runs, settling, staging, writing
 from ledgerline.databases.database import Database
-from ledgerline.databases.engines import Aside
+from ledgerline.databases.engines import Aside, Load
 from ledgerline.databases.runs import Lease, Run
 from ledgerline.errors import (
     AccountImbalance,
@@ -326,11 +326,16 @@ def _fill_beside(
     cluster is written while golden contacts are made of the rest.
     """
     held = replace(job, lease=job.lease.held())
-    stage_candidates(job, main, blocked)
     links, golden = aside.landing(), aside.landing()
+    candidates = blocked.candidates()
+    begun: Future[None] = Future()  # the transaction holds the lease from then on
+
+    def put_links(loads: Sequence[Load]) -> None:
+        begun.result()
+        links.put(loads)
 
     def match() -> pl.Series:
-        return compare_records(held, main, blocked, links.put).links["contact_id"].unique()
+        return compare_records(held, main, blocked, put_links).links["contact_id"].unique()
 
     def merge() -> None:
         ids = matching.result()
@@ -355,10 +360,15 @@ def _fill_beside(
         matching = pool.submit(match)
         merging = pool.submit(merge)
         try:
-            counts = _write(job, main, None, writing.Beside(matched, merged))
+            stage_candidates(job, main, candidates)
+            with main.begin() as connection:
+                job.lease.check(connection)
+                begun.set_result(None)
+                counts = _write_in(connection, job, main, writing.Beside(matched, merged))
         finally:
+            begun.cancel()
             merging.cancel()
-    assert counts is not None
+    _analyze(main)
     return counts
 
 
@@ -367,26 +377,19 @@ def _has_nothing_to_write(job: Job, main: Database) -> bool:
     return not job.first_load and not staging.has_work(main, job.tables)
 
 
-def _write(
-    job: Job,
-    main: Database,
-    edited: int | None,
-    beside: writing.Beside | None = None,
-) -> dict[str, int] | None:
+def _write(job: Job, main: Database, edited: int) -> dict[str, int] | None:
     """The writing transaction: contacts, their records, rejects, the account and the run's end.
 
     edited  the mark of the edits that the golden contacts regard; None is returned, and nothing is written,
-            where somebody edited a contact since. None: there was no contact that could be edited
-    beside  what else goes on meanwhile; None: nothing does
+            where somebody edited a contact since
     """
     with main.begin() as connection:
         job.lease.check(connection)
-        if edited is not None and edits.mark(connection) != edited:
+        if edits.mark(connection) != edited:
             return None
-        counts = _write_in(connection, job, main, beside)
+        counts = _write_in(connection, job, main, None)
     if job.first_load:
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="analyze") as pool:
-            list(pool.map(partial(_analyze, main), writing.TABLES))
+        _analyze(main)
     return counts
 
 
@@ -402,13 +405,18 @@ def _write_in(
     return counts
 
 
-def _analyze(main: Database, table: sa.Table) -> None:
+def _analyze(main: Database) -> None:
     """Tell the server of the new rows; it would find out by itself, and the run is through in any case."""
-    try:
-        with main.connect() as connection:
-            main.server.analyze(connection, [table])
-    except DatabaseError as error:
-        _log.warning("The table %s could not be analysed: %s", table.name, error.detail)
+
+    def one(table: sa.Table) -> None:
+        try:
+            with main.connect() as connection:
+                main.server.analyze(connection, [table])
+        except DatabaseError as error:
+            _log.warning("The table %s could not be analysed: %s", table.name, error.detail)
+
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="analyze") as pool:
+        list(pool.map(one, writing.TABLES))
 
 
 def _finish(job: Job, main: Database) -> dict[str, int]:
