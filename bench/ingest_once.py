@@ -48,11 +48,14 @@ def main() -> None:
     )
     parser.add_argument("--full", action="store_true", help="read everything, not only what changed")
     parser.add_argument("--resume", action="store_true", help="also where an undo paused the source")
+    parser.add_argument("--tell", action="store_true", help="print a line when the work begins")
     given = parser.parse_args()
     environ = {"DATABASE_URL": given.main, "INVOICE_DATABASE_URL": given.invoice}
     app = App(load_settings(environ, folder=Path(__file__).parent))  # where there is no .env
     app.migrate()
     clock = StageClock(None if given.server is None else psutil.Process(given.server))
+    if given.tell:
+        print("begun", flush=True)
     clock.begin("open")
     run = app.ingest(clock, Cancel(), full=given.full, resume=given.resume)
     clock.begin("end")

@@ -21,7 +21,6 @@ import psutil
 ROOT = Path(__file__).parent.parent
 MEGABYTE = 1_000_000
 
-_START_SECONDS = 2.0  # until the interpreter has started and the tables are made
 _SAMPLED_EVERY = 0.05  # seconds
 _CHILDREN_EVERY = 20  # samples: looking for new children reads all processes of the machine
 
@@ -101,14 +100,16 @@ def run_measured(module: str, *arguments: str) -> dict[str, Any]:
 
 
 def run_killed(module: str, *arguments: str, after: float) -> None:
-    """Run `python -m module`, and kill it so many seconds after it has started to work.
+    """Run `python -m module --tell`, and kill it so many seconds after it has told that it begins to work.
 
     Raises RuntimeError when it ended before.
     """
-    command = [sys.executable, "-m", module, *arguments]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=ROOT) as process:
+    command = [sys.executable, "-m", module, *arguments, "--tell"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
         try:
-            process.wait(after + _START_SECONDS)
+            process.wait(after)
         except subprocess.TimeoutExpired:
             process.kill()
         else:
