@@ -182,6 +182,19 @@ def test_no_cell_of_a_csv_is_a_formula(sampled: Path) -> None:
             assert not re.match(r"[=+\-@\t\r]", cell) or re.fullmatch(r"\+[0-9;+]+", cell)
 
 
+@pytest.mark.parametrize("form", ["ndjson", "csv"])
+def test_whoever_reads_an_export_may_stop(sampled: Path, form: str) -> None:
+    command = [sys.executable, "-m", "ledgerline", "export", "contacts", "--format", form]
+    with subprocess.Popen(
+        command, cwd=sampled, env=environment(sampled, {}), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.read(1)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
 def test_export_of_nothing(tmp_path: Path) -> None:
     ledgerline(tmp_path, "migrate")
     assert ledgerline(tmp_path, "export", "contacts").stdout == ""

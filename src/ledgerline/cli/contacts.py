@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,10 +83,12 @@ def _whole(output: Path) -> Iterator[Path]:
 def _write_pages(pages: Iterator[pl.DataFrame], file: IO[bytes], form: Format) -> None:
     is_first = True
     for page in pages:
+        text = io.BytesIO()  # Polars would write to the file past Python, and not say which error it was
         if form is Format.NDJSON:
-            page.write_ndjson(file)
+            page.write_ndjson(text)
         else:
-            _flat(page).write_csv(file, include_header=is_first)
+            _flat(page).write_csv(text, include_header=is_first)
+        file.write(text.getbuffer())
         is_first = False
     if is_first and form is Format.CSV:
         _flat(reports.EXPORT.to_frame()).write_csv(file)
