@@ -80,7 +80,8 @@ def test_the_run_that_follows_does_exactly_that(
             _shuffle(house)
         planned, told = _plan(house, partition_rows=400, full=True)
         with monkeypatch.context() as patched:
-            patched.setattr("ledgerline.ingest.golden._CONTACTS_AT_ONCE", 100)
+            for module in ("golden", "first_load"):
+                patched.setattr(f"ledgerline.ingest.{module}.CONTACTS_AT_ONCE", 100)
             run = house.ingest(partition_rows=400, wanted=Wanted(full=True))
         assert dict(run.counts) == dict(planned.counts)
         assert told["inserted"]["total"] == run.counts["inserted"]

@@ -13,10 +13,10 @@ import polars as pl
 import sqlalchemy as sa
 
 from ledgerline.databases.engines import (
-    Aside,
     Borrower,
     Limits,
     Load,
+    Loader,
     Query,
     Reader,
     explained,
@@ -68,13 +68,17 @@ class Database:
             yield connection
 
     @contextmanager
-    def aside(self) -> Iterator[Aside | None]:
-        """Where frames wait for a transaction that another thread has open; None: there is no such place."""
-        if self.limits.connections < _CONNECTIONS_ASIDE:
-            yield None
-            return
-        with self._explained(), self.server.aside(self.engine) as aside:
-            yield aside
+    def begin_loading(self) -> Iterator[tuple[sa.Connection, Loader]]:
+        """A transaction, and by what frames are loaded into tables in the course of it."""
+        self._ask_to_write()
+        self._reach(self.engine)
+        with self._explained(), self.server.begin_loading(self.engine) as loading:
+            yield loading
+
+    @property
+    def works_beside(self) -> bool:
+        """Whether there are connections enough to read, and to tell of progress, beside a transaction."""
+        return self.limits.connections >= _CONNECTIONS_ASIDE
 
     @contextmanager
     def begin_activity(self) -> Iterator[sa.Connection]:
@@ -135,7 +139,7 @@ class Database:
         That is over connections of the pool; one too small for several at once is left to transactions.
         """
         few = copy(self)
-        few._reads_few = self.server.opens_readers_slowly and self.limits.connections >= _CONNECTIONS_ASIDE
+        few._reads_few = self.server.opens_readers_slowly and self.works_beside
         return few
 
     @contextmanager

@@ -673,6 +673,12 @@ COMPARED_COLUMNS = (
 )
 
 
+# PostgreSQL would try to compress what is compressed, which takes longer than all else about it.
+_AS_IT_IS = sa.DDL(  # type: ignore[no-untyped-call]
+    "ALTER TABLE %(fullname)s ALTER head SET STORAGE EXTERNAL, ALTER body SET STORAGE EXTERNAL"
+).execute_if(dialect="postgresql")
+
+
 def is_staging(table: str) -> bool:
     """Whether a table is one of `Staging`: such tables come and go with runs."""
     return re.fullmatch(r"staging_\d+_[a-z_]+", table) is not None
@@ -710,7 +716,7 @@ class Staging:
             self.points,
             self.marks,
             self.chosen,
-            self.candidates,
+            self.pages,
             self.links,
             self.touched,
             self.members,
@@ -762,13 +768,16 @@ class Staging:
         return _passing_table(self.named("chosen"), sa.Column("contact_id", BigInt))
 
     @_described
-    def candidates(self) -> sa.Table:
-        """Of a first load, the contacts whose records share a key: no other can be in a cluster."""
-        return _passing_table(
-            self.named("candidates"),
-            sa.Column("contact_id", BigInt, nullable=False, autoincrement=False),
-            sa.PrimaryKeyConstraint("contact_id").ddl_if(dialect="sqlite"),  # others join by a hash table
+    def pages(self) -> sa.Table:
+        """Of a first load, what `records` has otherwise, a partition a row: see `pages`."""
+        table = _passing_table(
+            self.named("pages"),
+            sa.Column("partition", BigInt, nullable=False),
+            sa.Column("head", sa.LargeBinary, nullable=False),
+            sa.Column("body", sa.LargeBinary, nullable=False),
         )
+        sa.event.listen(table, "after_create", _AS_IT_IS)
+        return table
 
     @_described
     def links(self) -> sa.Table:

@@ -1,20 +1,18 @@
 """The one writing transaction of a run, as named set-based statements.
 
 Everything here runs on one connection inside one transaction: it is all there, or not there. The order
-matters and is told by `fill` (into empty tables) and `merge`.
+matters and is told by `write`. A first load writes otherwise, see `filling`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 import sqlalchemy as sa
 
 from ledgerline.databases import images
-from ledgerline.databases.engines import Server
 from ledgerline.databases.schema import (
     ENDED,
     Staging,
@@ -40,9 +38,9 @@ DETAILS = (
 )  # the fields that hang on contacts, as `changes` has them
 UNDONE = "UNDONE"  # the status of a match suggestion whose run was undone
 
-_OF_CONTACTS = (contacts, contact_points, contact_owners)
-_OF_RECORDS = (source_records, source_record_versions)
-TABLES = (*_OF_CONTACTS, *_OF_RECORDS)
+OF_CONTACTS = (contacts, contact_points, contact_owners)
+OF_RECORDS = (source_records, source_record_versions)
+TABLES = (*OF_CONTACTS, *OF_RECORDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,41 +59,25 @@ class Written:
 NOTHING = Written(0, 0, 0, 0, 0, 0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """What goes on beside the writing transaction, which waits for it in the end."""
-
-    matched: Callable[[sa.Connection], None] | None  # of a first load: returns when it sees the links
-    merged: Callable[[sa.Connection], None]  # returns when it sees the golden contacts, and the links
-
-
-class _Share(Enum):
-    """Of the staged new records."""
-
-    ALL = "all"
-    ALONE = "alone"  # those that share no key with another: of a first load, see `Staging.candidates`
-    CANDIDATES = "candidates"
-
-
 def write(
     connection: sa.Connection,
-    server: Server,
     staging: Staging,
     run_id: int,
     first_contact_id: int,
-    beside: Beside | None = None,
-    *,
-    first_load: bool,
+    merged: Callable[[sa.Connection], None] | None = None,
 ) -> Written:
-    """Bring the staged work into the tables of the application; `first_load`: they are empty.
+    """Bring the staged work into the tables of the application.
 
-    beside  what else goes on; None: links and golden contacts are staged
+    merged  returns when links and golden contacts are staged; None: they are
     """
+    return _Writing(connection, staging, run_id, first_contact_id).merge(merged)
+
+
+def settle_first(connection: sa.Connection, staging: Staging, run_id: int, first_contact_id: int) -> int:
+    """What a first load writes of its staging tables: suggestions and rejects; how many of the latter."""
     step = _Writing(connection, staging, run_id, first_contact_id)
-    if first_load:
-        with server.unindexed(connection, _OF_CONTACTS):
-            return step.fill(server, beside)
-    return step.merge(beside)
+    step.insert_suggestions()
+    return step.copy(staging.rejects, rejects)
 
 
 def is_empty(connection: sa.Connection) -> bool:
@@ -134,34 +116,7 @@ class _Writing:
         self._run_id = run_id
         self._first = first_contact_id
 
-    def fill(self, server: Server, beside: Beside | None) -> Written:
-        self.add_owners(self._staging.records)
-        with server.unindexed(self._connection, _OF_RECORDS):  # indexed while the others are merged
-            plain, new = self.insert_all_plain(beside)
-        self.insert_suggestions()
-        rejected = self.copy(self._staging.rejects, rejects)
-        if beside is not None:
-            beside.merged(self._connection)
-        golden = self.insert_golden_contacts()
-        self.insert_golden_details()
-        return Written(new, plain + golden, 0, 0, 0, 0, rejected)
-
-    def insert_all_plain(self, beside: Beside | None) -> tuple[int, int]:
-        """`insert_plain` of all that is staged; while the links are made, of those that can have none."""
-        if beside is None or beside.matched is None:
-            return self.insert_plain(_Share.ALL)
-        alone = self.insert_plain(_Share.ALONE)
-        beside.matched(self._connection)
-        others = self.insert_plain(_Share.CANDIDATES)
-        return alone[0] + others[0], alone[1] + others[1]
-
-    def insert_plain(self, share: _Share) -> tuple[int, int]:
-        """Contacts as they stand, and all records, of a share of what is staged; how many of each."""
-        plain = self.insert_plain_contacts(share)
-        self.insert_plain_points(share)
-        return plain, self.insert_records(share)
-
-    def merge(self, beside: Beside | None) -> Written:
+    def merge(self, merged: Callable[[sa.Connection], None] | None) -> Written:
         new, known = self.count_staged()
         same = self.count_same()
         self.keep_versions()
@@ -169,8 +124,8 @@ class _Writing:
         withdrawn, vanished = self.mark_records()
         self.settle_rejects()
         rejected = self.copy(self._staging.rejects, rejects)
-        if beside is not None:
-            beside.merged(self._connection)  # what depends on a cluster follows
+        if merged is not None:
+            merged(self._connection)  # what depends on a cluster follows
         self.add_owners(self._staging.records, self._staging.golden_owners)
         self.keep_moved_versions()
         self.keep_contacts()
@@ -217,7 +172,7 @@ class _Writing:
 
     # -- contacts ----------------------------------------------------------------------------------
 
-    def insert_plain_contacts(self, share: _Share = _Share.ALL) -> int:
+    def insert_plain_contacts(self) -> int:
         """A new record in no cluster is a contact as it stands."""
         records = self._staging.records
         given = {
@@ -237,8 +192,8 @@ class _Writing:
         }
         rows = (
             sa.select(*given.values())
-            .select_from(self._unlinked(records, share).outerjoin(owners, owners.c.name == records.c.owner))
-            .where(*self._is_plain(records, share))
+            .select_from(self._unlinked(records).outerjoin(owners, owners.c.name == records.c.owner))
+            .where(*self._is_plain(records))
         )
         return self._do(contacts.insert().from_select(list(given), rows))
 
@@ -246,35 +201,23 @@ class _Writing:
         records = self._staging.records
         return self.count(self._unlinked(records), *self._is_plain(records))
 
-    def _is_plain(self, staged: sa.Table, share: _Share = _Share.ALL) -> list[sa.ColumnElement[bool]]:
-        others = self._staging.candidates if share is _Share.ALONE else self._staging.links
-        return [staged.c.contact_id >= self._first, others.c.contact_id.is_(None)]
+    def _is_plain(self, staged: sa.Table) -> list[sa.ColumnElement[bool]]:
+        return [staged.c.contact_id >= self._first, self._staging.links.c.contact_id.is_(None)]
 
-    def insert_plain_points(self, share: _Share = _Share.ALL) -> None:
+    def insert_plain_points(self) -> None:
         points = self._staging.points
         names = [column.name for column in contact_points.columns]
         rows = (
             sa.select(*[points.c[name] for name in names])
-            .select_from(self._unlinked(points, share))
-            .where(*self._is_plain(points, share))
+            .select_from(self._unlinked(points))
+            .where(*self._is_plain(points))
         )
         self._do(contact_points.insert().from_select(names, rows))
 
-    def _unlinked(self, staged: sa.Table, share: _Share = _Share.ALL) -> sa.Join:
+    def _unlinked(self, staged: sa.Table) -> sa.Join:
         """With its links; those without one are plain. (SQLite makes an index for a join, not for EXISTS.)"""
-        links, rows = self._staging.links, self._share(staged, share)
-        if share is _Share.ALONE:
-            assert isinstance(rows, sa.Join)
-            return rows
-        return rows.outerjoin(links, links.c.old_contact_id == staged.c.contact_id)
-
-    def _share(self, staged: sa.Table, share: _Share) -> sa.FromClause:
-        """With the candidates: of the share that is alone, those without one."""
-        if share is _Share.ALL:
-            return staged
-        candidates = self._staging.candidates
-        is_same = candidates.c.contact_id == staged.c.contact_id
-        return staged.join(candidates, is_same, isouter=share is _Share.ALONE)
+        links = self._staging.links
+        return staged.outerjoin(links, links.c.old_contact_id == staged.c.contact_id)
 
     def insert_golden_contacts(self) -> int:
         golden = self._staging.golden
@@ -468,29 +411,20 @@ class _Writing:
             .values(contact_id=moved.c.contact_id, run_id=self._run_id)
         )
 
-    def insert_records(self, share: _Share = _Share.ALL) -> int:
-        """The new records; how many."""
-        records = self._staging.records
-        if share is _Share.ALONE:
-            names = [c.name for c in source_records.columns if c.name not in _REASONS]
-            new = sa.select(*[records.c[name] for name in names])
-            new = new.select_from(self._share(records, share)).where(*self._is_plain(records, share))
-        else:
-            names = [c.name for c in source_records.columns]
-            new = self._linked_records(share).where(records.c.contact_id >= self._first)
-        return self._do(source_records.insert().from_select(names, new))
-
-    def _linked_records(self, share: _Share) -> sa.Select[Any]:
-        """New staged records in the columns of `source_records`, with the contacts they were linked to."""
+    def insert_records(self) -> None:
+        """The new records, with the contacts they were linked to."""
         records, links = self._staging.records, self._staging.links
         columns = {
             **{c.name: records.c[c.name] for c in source_records.columns},
             **{name: links.c[name].label(name) for name in _REASONS},
             "contact_id": sa.func.coalesce(links.c.contact_id, records.c.contact_id).label("contact_id"),
         }
-        return sa.select(*columns.values()).select_from(
-            self._share(records, share).outerjoin(links, links.c.old_contact_id == records.c.contact_id)
+        new = (
+            sa.select(*columns.values())
+            .select_from(records.outerjoin(links, links.c.old_contact_id == records.c.contact_id))
+            .where(records.c.contact_id >= self._first)
         )
+        self._do(source_records.insert().from_select(list(columns), new))
 
     def mark_records(self) -> tuple[int, int]:
         """(withdrawn, vanished): known records that are live no longer."""

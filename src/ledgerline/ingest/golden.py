@@ -14,13 +14,12 @@ from ledgerline.contacts.edits import EDITS, effective, overlay
 from ledgerline.contacts.survive import Golden, survive
 from ledgerline.databases import edits, staging
 from ledgerline.databases.database import Database
-from ledgerline.databases.engines import Excerpt, Load
 from ledgerline.databases.schema import Staging, changes
 from ledgerline.databases.staging import Slice
 from ledgerline.databases.writing import DETAILS
 from ledgerline.ingest.partitions import Job
 
-_CONTACTS_AT_ONCE = 25_000
+CONTACTS_AT_ONCE = 25_000
 COMPARED = (
     "name",
     "honorific",
@@ -54,25 +53,36 @@ def make_golden(job: Job, main: Database) -> int:
 
     Returns the mark of the edits that were regarded (see `databases.edits`).
     """
-
-    def put(loads: Sequence[Load]) -> None:
-        with main.begin(loads) as connection:
-            job.lease.check(connection)
-
+    tables = job.tables
     with main.connect() as connection:
         mark = edits.mark(connection)  # before anything is read that an edit would change
-    clear_golden(job, main)
-    ids = staging.remade(main, job.tables)
-    make_slices(job, main, ids, put)
-    return mark
-
-
-def clear_golden(job: Job, main: Database) -> None:
-    """Forget what an earlier attempt of this run staged."""
-    tables = job.tables
-    with main.begin() as connection:
+    with main.begin() as connection:  # forget what an earlier attempt of this run staged
         job.lease.check(connection)
         staging.clear(connection, staging.made(tables))
+    edited = _edited(job, main, tables)
+    slices = staging.slices(staging.remade(main, tables), CONTACTS_AT_ONCE)
+    are_many = len(slices) > 1
+    gather = partial(_gather, job, main) if are_many else _nothing
+    for part, current in _one_ahead(main, partial(_current, job, main), slices, gather):
+        members = (
+            staging.gathered(main, tables, part.lower, part.upper)
+            if are_many
+            else staging.members(main, tables, first_load=job.first_load)
+        )
+        before = current.result()
+        made = remade(members, before, edited, job)
+        if before is not None:
+            made = _without_same_details(made, before)
+        loads = [
+            (tables.golden, made.contacts.drop("owner", strict=False).sort("id")),  # as their pages lie
+            (tables.golden_points, made.points),
+            (tables.golden_owners, made.owners),
+            (tables.source_values, made.source_values),
+            *([] if made.changes is None else [(tables.changes, made.changes)]),
+        ]
+        with main.begin(loads) as connection:
+            job.lease.check(connection)
+    return mark
 
 
 def _gather(job: Job, main: Database) -> None:
@@ -82,52 +92,8 @@ def _gather(job: Job, main: Database) -> None:
         staging.gather_members(connection, job.tables, first_load=job.first_load)
 
 
-def make_slices(
-    job: Job,
-    main: Database,
-    ids: pl.Series,
-    put: Callable[[Sequence[Load]], None],
-    excerpt: Excerpt | None = None,
-) -> None:
-    """Make the golden rows of these contacts, and `put` them, as loads of their staging tables.
-
-    ids      of linked and touched contacts, distinct
-    excerpt  the records that they are made of; None: they are gathered, unless one slice holds them all
-    """
-    tables = job.tables
-    edited = _edited(job, main, tables)
-    slices = staging.slices(ids, _CONTACTS_AT_ONCE)
-    is_gathered = excerpt is None and len(slices) > 1
-    gather = partial(_gather, job, main) if is_gathered else _nothing
-    read = excerpt or (_gathered if is_gathered else _all_members)(job, main)
-    for part, current in _one_ahead(main, partial(_current, job, main), slices, gather):
-        members = staging.typed(read(part.lower, part.upper), staging.RECORDS)
-        before = current.result()
-        made = remade(members, before, edited, job)
-        if before is not None:
-            made = _without_same_details(made, before)
-        put(
-            [
-                (tables.golden, made.contacts.drop("owner", strict=False).sort("id")),  # as their pages lie
-                (tables.golden_points, made.points),
-                (tables.golden_owners, made.owners),
-                (tables.source_values, made.source_values),
-                *([] if made.changes is None else [(tables.changes, made.changes)]),
-            ]
-        )
-
-
 def _nothing() -> None:
     """What is done where nothing has to be gathered."""
-
-
-def _gathered(job: Job, main: Database) -> Excerpt:
-    return partial(staging.gathered, main, job.tables)
-
-
-def _all_members(job: Job, main: Database) -> Excerpt:
-    """For one slice, which is all there is."""
-    return lambda _lower, _upper: staging.members(main, job.tables, first_load=job.first_load)
 
 
 def _current(job: Job, main: Database, part: Slice) -> staging.Current | None:
@@ -162,8 +128,6 @@ def _without_same_details(made: Remade, before: staging.Current) -> Remade:
 
 
 def _edited(job: Job, main: Database, tables: Staging) -> pl.DataFrame:
-    if job.first_load:  # there was nothing to edit; and the tables may be locked, for they are being filled
-        return effective(EDITS.to_frame(), staging.MOVED.to_frame())
     in_force = staging.typed(main.read(edits.in_force()), EDITS)
     return effective(in_force, staging.moved(main, tables, job.first_contact_id))
 

@@ -6,8 +6,7 @@ and what names a record in the links where it is in a cluster.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -17,9 +16,9 @@ from ledgerline.contacts.match import Matches, match
 from ledgerline.contacts.model import MatchRule
 from ledgerline.databases import staging
 from ledgerline.databases.database import Database
-from ledgerline.databases.engines import Load
 from ledgerline.databases.schema import Staging
 from ledgerline.ingest.partitions import Job
+from ledgerline.ingest.staged import InTable, StagedRecords
 
 _SAMPLED_CONTACTS, _SAMPLES = 50_000, 50
 
@@ -57,7 +56,7 @@ class Blocked:
 def join_records(job: Job, main: Database, keys: list[Keys]) -> Joined:
     """Match the staged records with each other and with what is known; stage the links and suggestions.
 
-    Call `prepare_joins` before, unless it is a first load, which is prepared beside its blocking.
+    Call `prepare_joins` before.
     """
     return link_records(job, main, block_records(job, main, keys))
 
@@ -70,8 +69,7 @@ def block_records(job: Job, main: Database, keys: list[Keys]) -> Blocked:
 
     keys  of all new records; the list is emptied as soon as they are not needed any more
     """
-    with main.threads(1, "prepare") as pool:
-        prepared = pool.submit(prepare_joins, job, main) if job.first_load else None
+    with main.threads(1, "sample") as pool:
         sampled = None if job.first_load else pool.submit(_sample, job, main)
         known = _known_records(job, main, job.tables)
         first_new = job.first_contact_id - known.height  # the contact id of a new record less its number
@@ -82,53 +80,34 @@ def block_records(job: Job, main: Database, keys: list[Keys]) -> Blocked:
         keys.clear()
         del in_order, new
         blocks = block(_taken(every), known["record"], sample)
-        if prepared is not None:
-            prepared.result()
     return Blocked(known, first_new, blocks)
-
-
-def stage_candidates(job: Job, main: Database, contact_ids: pl.Series) -> None:
-    """Note who shares a key, as `Blocked.candidates` tells, so that the others can be written."""
-    candidates = job.tables.candidates
-    with main.begin() as connection:
-        staging.clear(connection, [candidates, *staging.made(job.tables)])
-    with main.begin([(candidates, contact_ids.to_frame())]) as connection:
-        main.server.analyze(connection, [candidates])
-        job.lease.check(connection)
 
 
 def link_records(job: Job, main: Database, blocked: Blocked) -> Joined:
     """Match the records that share keys; stage the links and suggestions, and what else is touched."""
     tables = job.tables
-
-    def put(loads: Sequence[Load]) -> None:
-        with main.begin(loads) as connection:
-            if not job.first_load:
-                staging.touch(connection, tables, job.first_contact_id)
-            main.server.analyze(connection, [tables.links, tables.touched])
-            job.lease.check(connection)
-
-    return compare_records(job, main, blocked, put)
+    joined = compare_records(job, main, blocked, InTable(job, main))
+    with main.begin([(tables.links, joined.links), (tables.suggestions, joined.suggestions)]) as connection:
+        if not job.first_load:
+            staging.touch(connection, tables, job.first_contact_id)
+        main.server.analyze(connection, [tables.links, tables.touched])
+        job.lease.check(connection)
+    return joined
 
 
-def compare_records(
-    job: Job, main: Database, blocked: Blocked, put: Callable[[Sequence[Load]], None]
-) -> Joined:
-    """Match the records that share keys; `put` the links and suggestions, as loads of their staging tables.
-
-    It writes nothing else where tables can be lent to readers, see `Database.lending`.
-    """
-    tables, known, first_new = job.tables, blocked.known, blocked.first_new
+def compare_records(job: Job, main: Database, blocked: Blocked, staged: StagedRecords) -> Joined:
+    """Match the records that share keys: links and suggestions, in the columns of their staging tables."""
+    known, first_new = blocked.known, blocked.first_new
     blocks = blocked.taken()
 
     def read_back(records: pl.Series, *columns: str) -> pl.DataFrame:
         chosen = records.filter(records >= known.height) + first_new
-        read = _read_back(main, tables, chosen, *columns)
+        read = staged.of(chosen.unique().sort(), ["contact_id", *columns])
         return read.with_columns(record=pl.col("contact_id") - first_new)
 
     names = read_back(pl.Series(blocks.names_needed()), "name")
     names = pl.concat([known.select("record", "name"), names.select("record", "name")])
-    apart = _split_pairs(main, tables, known, first_new)
+    apart = _split_pairs(main, job.system, staged, known, first_new)
     matches = match(blocks, names, known.select("record", "contact_id"), apart)
     del blocks, names
     fresh = read_back(matches.clusters["record"], "record_key", "source_record_id")
@@ -136,9 +115,7 @@ def compare_records(
     clustered = pl.concat([known.select(fresh.columns), fresh]).sort("record")
     del fresh
     joined = joined_records(matches, clustered, first_new)
-    suggestions = joined.suggestions.with_columns(run_id=pl.lit(job.run_id, pl.Int64))
-    put([(tables.links, joined.links), (tables.suggestions, suggestions)])
-    return joined
+    return replace(joined, suggestions=joined.suggestions.with_columns(run_id=pl.lit(job.run_id, pl.Int64)))
 
 
 def _taken(keys: list[Keys]) -> Keys:
@@ -171,12 +148,14 @@ def _known_records(job: Job, main: Database, tables: Staging) -> pl.DataFrame:
     return ordered.with_columns(record=pl.int_range(pl.len(), dtype=pl.Int64))
 
 
-def _split_pairs(main: Database, tables: Staging, known: pl.DataFrame, first_new: int) -> pl.DataFrame | None:
+def _split_pairs(
+    main: Database, system: str, staged: StagedRecords, known: pl.DataFrame, first_new: int
+) -> pl.DataFrame | None:
     """[left, right]: the numbers of records that a person declared to be different people."""
-    pairs = staging.split_pairs_of(main, tables.system)
+    pairs = staging.split_pairs_of(main, system)
     if pairs.is_empty():
         return None
-    new = staging.split_and_staged(main, tables, first_new + known.height)
+    new = staged.named(pl.concat([pairs["left_record_id"], pairs["right_record_id"]]).unique())
     numbered = pl.concat(
         [
             known.select("source_record_id", "record"),
@@ -196,11 +175,6 @@ def _sample(job: Job, main: Database) -> Sample:
     lowers = range(1, job.first_contact_id, stride)
     rows = staging.sample(main, [(lower, lower + width - 1) for lower in lowers])
     return Sample.of(rows, one_in=stride / width)
-
-
-def _read_back(main: Database, tables: Staging, contact_ids: pl.Series, *columns: str) -> pl.DataFrame:
-    """[contact_id, …]: these columns of new records, found by the contact ids that they were staged with."""
-    return staging.records_of(main, tables, contact_ids.unique().sort(), ["contact_id", *columns])
 
 
 def joined_records(matches: Matches, clustered: pl.DataFrame, first_new: int) -> Joined:

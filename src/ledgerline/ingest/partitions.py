@@ -17,9 +17,10 @@ from ledgerline.contacts.clean import clean
 from ledgerline.contacts.keys import Keys, identity_key, match_keys
 from ledgerline.contacts.model import RAW, VALUE_SEPARATOR, Reason
 from ledgerline.contacts.texts import storable_column
-from ledgerline.databases import runs, staging
+from ledgerline.databases import pages, runs, staging
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines import Load
+from ledgerline.databases.pages import Page
 from ledgerline.databases.runs import Lease
 from ledgerline.databases.schema import ENDED, RECEIPT_COUNTS, RECORD_ID, Staging
 from ledgerline.databases.staging import Known
@@ -48,6 +49,7 @@ class Job:
     lease: Lease
     since: str | None = None  # it reads what changed since then; None: everything
     reconciles: bool = True  # it finds the rows that were deleted
+    packs: bool = False  # the records that a partition stages are one value, see `databases.pages`
 
     @property
     def tables(self) -> Staging:
@@ -116,7 +118,7 @@ def run_partition(
     dirty = rows.filter(pl.col("fate") == "clean")
     if dirty.is_empty():  # to make keys of nothing takes as long as of a thousand rows
         counts = _counts(rows) | {"staged": 0, "rejected": 0}
-        if not _stage(job, partition, main, [], rows, counts):
+        if not _stage(job, partition, main, [], None, rows, counts):
             return _done_before(job, partition, main)
         return Result(partition.number, counts, Keys.concat([]))
     cleaned = clean_rows(dirty, job.region)
@@ -127,7 +129,8 @@ def run_partition(
     keys = match_keys(accepted.with_columns(record=pl.col("ordinal") - job.first_contact_id))
     accepted = accepted.with_columns(identity_key=identity_key(keys.people))
     counts = _counts(rows) | {"staged": accepted.height, "rejected": refused.height}
-    if not _stage(job, partition, main, _loads(job, accepted, refused), rows, counts):
+    page = _page(job, accepted)
+    if not _stage(job, partition, main, _loads(job, accepted, refused), page, rows, counts):
         return _done_before(job, partition, main)
     is_new = accepted["known_contact_id"].is_null()
     return Result(partition.number, counts, keys.only(keys.people["record"].filter(is_new)))
@@ -135,8 +138,12 @@ def run_partition(
 
 def staged_keys(job: Job, main: Database, partition: Partition) -> Keys:
     """The keys of the new records that a finished partition staged, made again."""
-    first = job.first_contact_id + partition.offset
-    staged = staging.staged(main, job.tables, first, first + partition.rows, staging.KEYED)
+    if job.packs:
+        page = pages.read(main, job.tables, partition.number, staging.KEYED.names())
+        staged = staging.typed(page, staging.KEYED)
+    else:
+        first = job.first_contact_id + partition.offset
+        staged = staging.staged(main, job.tables, first, first + partition.rows, staging.KEYED)
     return match_keys(staged.with_columns(record=pl.col("contact_id") - job.first_contact_id))
 
 
@@ -355,6 +362,7 @@ def _stage(
     partition: Partition,
     main: Database,
     loads: list[Load],
+    page: Page | None,
     rows: pl.DataFrame,
     counts: dict[str, int],
 ) -> bool:
@@ -369,17 +377,22 @@ def _stage(
         if not runs.sign_receipt(connection, job.run_id, partition.number, counts):
             connection.rollback()
             return False
+        if page is not None:
+            pages.put(connection, tables, partition.number, page)
         job.lease.check(connection)
     return True
 
 
 def _loads(job: Job, accepted: pl.DataFrame, refused: pl.DataFrame) -> list[Load]:
     tables = job.tables
-    return [
-        (tables.records, record_rows(accepted, tables)),
-        (tables.points, point_rows(accepted)),
-        (tables.rejects, reject_rows(refused, job)),
-    ]
+    rejects = (tables.rejects, reject_rows(refused, job))
+    if job.packs:
+        return [rejects]
+    return [(tables.records, record_rows(accepted, tables)), (tables.points, point_rows(accepted)), rejects]
+
+
+def _page(job: Job, accepted: pl.DataFrame) -> Page | None:
+    return pages.packed(record_rows(accepted, job.tables)) if job.packs and accepted.height else None
 
 
 def record_rows(accepted: pl.DataFrame, tables: Staging) -> pl.DataFrame:

@@ -11,20 +11,18 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-import polars as pl
 import sqlalchemy as sa
 
 from ledgerline.contacts.keys import Keys
 from ledgerline.databases import edits, plans, runs, settling, staging, writing
 from ledgerline.databases.database import Database
-from ledgerline.databases.engines import Aside, Load
 from ledgerline.databases.runs import Lease, Run
 from ledgerline.errors import (
     AccountImbalance,
@@ -33,15 +31,9 @@ from ledgerline.errors import (
 from ledgerline.ingest.breaker import check_breaker
 from ledgerline.ingest.executors import Executor
 from ledgerline.ingest.executors.local import LocalExecutor
-from ledgerline.ingest.golden import clear_golden, make_golden, make_slices
-from ledgerline.ingest.joining import (
-    Blocked,
-    block_records,
-    compare_records,
-    join_records,
-    prepare_joins,
-    stage_candidates,
-)
+from ledgerline.ingest.first_load import fill
+from ledgerline.ingest.golden import make_golden
+from ledgerline.ingest.joining import join_records, prepare_joins
 from ledgerline.ingest.memory import return_freed_memory
 from ledgerline.ingest.opening import again, got, leased_to_read, noted, open_run, take_up
 from ledgerline.ingest.partitions import Job, KnownRows, mark_gone, staged_keys
@@ -81,7 +73,7 @@ def ingest(main: Database, source: Source, options: Options, watcher: Watcher, c
         settling.check_not_paused(main, source.system)
         run = take_up(main, source, lease, options.region, options.wanted)
         run = run or open_run(main, source, lease, options.region, options.wanted, cancel, "ingest")
-        job = _job(run, source, options, lease)
+        job = replace(_job(run, source, options, lease), packs=run.first_load)
         progress = Progress(main, run.id, watcher, cancel)
         with noted(main, job, resumable=True), progress.beating():
             reading = _reading(job, main)
@@ -116,8 +108,7 @@ def plan(
             reading = _reading(job, main)
             keys = _stage(job, reading, source, options, progress, cancel)
             if keys is not None:
-                if not job.first_load:
-                    prepare_joins(job, reading)
+                prepare_joins(job, reading)
                 join_records(job, reading, keys)
                 cancel.check()
                 progress.report("merge", 0, 1, 0)
@@ -256,10 +247,11 @@ def _keys_again(job: Job, main: Database, partitions: Sequence[Partition], cance
     """The match keys of what finished partitions staged, before the run was stopped."""
     if not partitions or (job.stages_late and not staging.has_work(main, job.tables)):
         return []
-    with main.begin() as connection:
-        job.lease.check(connection)
-        staging.index_by_contact(connection, job.tables)
-        main.server.analyze(connection, [job.tables.records])
+    if not job.packs:
+        with main.begin() as connection:
+            job.lease.check(connection)
+            staging.index_by_contact(connection, job.tables)
+            main.server.analyze(connection, [job.tables.records])
     keys = []
     with main.threads(_THREADS, "keys") as pool:
         for made in pool.map(partial(staged_keys, job, main), partitions):
@@ -275,13 +267,12 @@ def _match_and_write(
     job: Job, main: Database, keys: list[Keys], progress: Progress, cancel: Cancel
 ) -> dict[str, int]:
     """Match, make the golden contacts, and write; both again when somebody edits a contact in between."""
-    with main.aside() as aside:
-        if job.first_load and aside is not None:
-            return _fill_beside(job, main, block_records(job, main, keys), aside, progress, cancel)
-        if not job.first_load:
-            prepare_joins(job, main)
-            if aside is not None and aside.shares_tables and staging.is_small(main, job.tables, _FEW_STAGED):
-                return _merge_beside(job, main, keys, progress, cancel)
+    if job.packs:
+        return _fill(job, main, keys, progress, cancel)
+    prepare_joins(job, main)
+    beside = main.works_beside and main.server.shares_tables
+    if beside and staging.is_small(main, job.tables, _FEW_STAGED):
+        return _merge_beside(job, main, keys, progress, cancel)
     join_records(job, main, keys)
     cancel.check()
     while True:
@@ -314,60 +305,12 @@ def _merge_beside(
 
     with main.threads(1, "beside") as pool, main.begin() as connection:
         worked_out = pool.submit(work_out)
-        return _write_in(connection, job, main, writing.Beside(None, merged))
+        return _write_in(connection, job, merged)
 
 
-def _fill_beside(
-    job: Job, main: Database, blocked: Blocked, aside: Aside, progress: Progress, cancel: Cancel
-) -> dict[str, int]:
-    """The same for a first load: what is sure by now is written while the rest is found out.
-
-    What shares no key is a contact as it stands, and is written while the others are compared; what is in no
-    cluster is written while golden contacts are made of the rest.
-    """
-    held = replace(job, lease=job.lease.held())
-    links, golden = aside.landing(), aside.landing()
-    candidates = blocked.candidates()
-    begun: Future[None] = Future()  # the transaction holds the lease from then on
-
-    def put_links(loads: Sequence[Load]) -> None:
-        begun.result()
-        links.put(loads)
-
-    def match() -> pl.Series:
-        return compare_records(held, main, blocked, put_links).links["contact_id"].unique()
-
-    def merge() -> None:
-        ids = matching.result()
-        with links.excerpt(staging.linked(job.tables), "contact_id") as excerpt:
-            if excerpt is None:
-                clear_golden(held, main)
-            make_slices(held, main, ids, golden.put, excerpt)
-
-    def matched(connection: sa.Connection) -> None:
-        matching.result()
-        cancel.check()
-        links.bring(connection)
-        progress.report("merge", 0, 1, 0)
-
-    def merged(connection: sa.Connection) -> None:
-        merging.result()
-        cancel.check()
-        golden.bring(connection)
-        progress.report("write", 0, 1, 0)
-
-    with main.threads(1, "beside") as pool:
-        matching = pool.submit(match)
-        merging = pool.submit(merge)
-        try:
-            stage_candidates(job, main, candidates)
-            with main.begin() as connection:
-                job.lease.check(connection)
-                begun.set_result(None)
-                counts = _write_in(connection, job, main, writing.Beside(matched, merged))
-        finally:
-            begun.cancel()
-            merging.cancel()
+def _fill(job: Job, main: Database, keys: list[Keys], progress: Progress, cancel: Cancel) -> dict[str, int]:
+    """The same for a first load."""
+    counts = fill(job, main, keys, progress, cancel, partial(_end_in, job))
     _analyze(main)
     return counts
 
@@ -387,19 +330,17 @@ def _write(job: Job, main: Database, edited: int) -> dict[str, int] | None:
         job.lease.check(connection)
         if edits.mark(connection) != edited:
             return None
-        counts = _write_in(connection, job, main, None)
-    if job.first_load:
-        _analyze(main)
-    return counts
+        return _write_in(connection, job)
 
 
 def _write_in(
-    connection: sa.Connection, job: Job, main: Database, beside: writing.Beside | None
+    connection: sa.Connection, job: Job, merged: Callable[[sa.Connection], None] | None = None
 ) -> dict[str, int]:
-    first, is_first = job.first_contact_id, job.first_load
-    written = writing.write(
-        connection, main.server, job.tables, job.run_id, first, beside, first_load=is_first
-    )
+    written = writing.write(connection, job.tables, job.run_id, job.first_contact_id, merged)
+    return _end_in(job, connection, written)
+
+
+def _end_in(job: Job, connection: sa.Connection, written: writing.Written) -> dict[str, int]:
     counts = _end(job, connection, written)
     staging.drop(connection, job.tables)
     return counts

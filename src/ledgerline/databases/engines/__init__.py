@@ -7,7 +7,7 @@ connect, how rows come out as Arrow and go in in bulk, what its errors mean.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,33 +60,17 @@ class Borrower(Reader, Protocol):
         """Meanwhile its queries find this frame in this table, instead of what is there."""
 
 
-Excerpt: TypeAlias = Callable[[int, int], pl.DataFrame]
-
-
-class Landing(Protocol):
-    """Where frames wait for the open transaction that brings them into their tables."""
+class Loader(Protocol):
+    """Brings frames into tables inside an open transaction, as they come."""
 
     def put(self, loads: Sequence[Load]) -> None:
-        """Keep these frames for these tables. To be called before they are brought."""
+        """Load these frames into these tables, at the latest with the next `bring`.
 
-    def bring(self, connection: sa.Connection) -> None:
-        """Inside that transaction: have all that was put in the tables."""
-
-    def excerpt(self, query: sa.Select[Any], by: str) -> AbstractContextManager[Excerpt | None]:
-        """The rows of a query, to be read in ranges (lower, upper] of an integer column.
-
-        It finds what was put here, and all else as it was before the transaction. None: no better than from a
-        table that they are gathered in.
+        A column that a frame does not have gets its default; of a table's frames all have the same columns.
         """
 
-
-class Aside(Protocol):
-    """What a thread works with while another has the transaction open that needs the results."""
-
-    shares_tables: bool
-    """Whether the tables that the transaction does not touch can be written meanwhile, and it sees that."""
-
-    def landing(self) -> Landing: ...
+    def bring(self) -> None:
+        """Have all that was put in the tables."""
 
 
 class Server(Protocol):
@@ -99,6 +83,8 @@ class Server(Protocol):
     """Whether a connection for bulk reading takes long to open, and may be opened beside other work."""
     lends_tables: bool
     """Whether its readers of the main database are `Borrower`s."""
+    shares_tables: bool
+    """Whether others can write to tables that an open transaction does not touch, and it sees that."""
     named_at_once: int
     """How many integers a statement may name."""
 
@@ -121,8 +107,8 @@ class Server(Protocol):
         frame does not have gets its default.
         """
 
-    def aside(self, engine: sa.Engine) -> AbstractContextManager[Aside | None]:
-        """For work beside a transaction that is open; None: there can be none."""
+    def begin_loading(self, engine: sa.Engine) -> AbstractContextManager[tuple[sa.Connection, Loader]]:
+        """A transaction, and by what frames are loaded into tables in the course of it."""
 
     def activity_engine(self, url: DatabaseUrl, engine: sa.Engine, limits: Limits) -> sa.Engine:
         """Where `schema.activity` is: `engine` itself where writers do not exclude each other."""

@@ -9,7 +9,7 @@ import logging
 import math
 import ssl
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import datetime
 from typing import Any, Final
 
@@ -235,11 +235,33 @@ _TEXTS: Final[
 )
 
 
+class _Inserting:
+    """Frames are inserted into their tables at once."""
+
+    def __init__(self, connection: sa.Connection, dialect: sa.Dialect) -> None:
+        self._connection = connection
+        self._quote = dialect.identifier_preparer.quote_identifier
+
+    def put(self, loads: Sequence[Load]) -> None:
+        for table, frame in loads:
+            with closing(self._connection.connection.cursor()) as cursor:
+                cursor.executemany(self._insert(table, frame), frame.rows())
+
+    def bring(self) -> None:
+        """They are there."""
+
+    def _insert(self, table: sa.Table, frame: pl.DataFrame) -> str:
+        columns = ", ".join(self._quote(name) for name in frame.columns)
+        places = ", ".join(["%s"] * frame.width)
+        return f"INSERT INTO {self._quote(table.name)} ({columns}) VALUES ({places})"  # noqa: S608
+
+
 class MySQL:
     engine = Engine.MYSQL
     dialect: sa.Dialect = mysql.dialect(paramstyle="named")
     opens_readers_slowly = False
     lends_tables = False
+    shares_tables = False
     named_at_once = NAMED_AT_ONCE
     is_among = staticmethod(written_out)
     read_few = staticmethod(one_by_one)
@@ -266,20 +288,14 @@ class MySQL:
 
     @contextmanager
     def begin_loaded(self, engine: sa.Engine, loads: Sequence[Load]) -> Iterator[sa.Connection]:
-        with engine.begin() as connection:
-            for table, frame in loads:
-                with closing(connection.connection.cursor()) as cursor:
-                    cursor.executemany(self._insert(table, frame), frame.rows())
+        with self.begin_loading(engine) as (connection, inserting):
+            inserting.put(loads)
             yield connection
 
-    def _insert(self, table: sa.Table, frame: pl.DataFrame) -> str:
-        quote = self.dialect.identifier_preparer.quote_identifier
-        columns = ", ".join(quote(name) for name in frame.columns)
-        places = ", ".join(["%s"] * frame.width)
-        return f"INSERT INTO {quote(table.name)} ({columns}) VALUES ({places})"  # noqa: S608
-
-    def aside(self, engine: sa.Engine) -> AbstractContextManager[None]:  # noqa: ARG002
-        return nullcontext()
+    @contextmanager
+    def begin_loading(self, engine: sa.Engine) -> Iterator[tuple[sa.Connection, _Inserting]]:
+        with engine.begin() as connection:
+            yield connection, _Inserting(connection, self.dialect)
 
     def activity_engine(self, url: DatabaseUrl, engine: sa.Engine, limits: Limits) -> sa.Engine:  # noqa: ARG002
         return engine

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -166,6 +166,7 @@ class PostgreSQL:
     dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
     opens_readers_slowly = True
     lends_tables = False
+    shares_tables = True
     named_at_once = 100_000  # they are one value
 
     def __init__(self) -> None:
@@ -218,8 +219,11 @@ class PostgreSQL:
             yield connection
 
     @contextmanager
-    def aside(self, engine: sa.Engine) -> Iterator[_InTables]:
-        yield _InTables(self, engine)
+    def begin_loading(self, engine: sa.Engine) -> Iterator[tuple[sa.Connection, _Copying]]:
+        with self.begin_loaded(engine, ()) as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, psycopg.Connection)
+            yield connection, _Copying(driver)
 
     def activity_engine(self, url: DatabaseUrl, engine: sa.Engine, limits: Limits) -> sa.Engine:  # noqa: ARG002
         return engine
@@ -306,30 +310,18 @@ class PostgreSQL:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TURN)))
 
 
-class _InTables:
-    """Frames are committed to their tables at once, where every transaction sees them."""
+class _Copying:
+    """Frames are copied into their tables at once."""
 
-    shares_tables = True
-
-    def __init__(self, server: PostgreSQL, engine: sa.Engine) -> None:
-        self._server = server
-        self._engine = engine
-        self._known: set[str] = set()  # the tables of which the planner knows how their rows are
-
-    def landing(self) -> _InTables:
-        return self
+    def __init__(self, driver: psycopg.Connection) -> None:
+        self._driver = driver
 
     def put(self, loads: Sequence[Load]) -> None:
-        with self._server.begin_loaded(self._engine, loads) as connection:
-            new = [table for table, frame in loads if frame.height and table.name not in self._known]
-            self._server.analyze(connection, new)
-            self._known.update(table.name for table in new)
+        for table, frame in loads:
+            _copy(self._driver, table, frame)
 
-    def bring(self, connection: sa.Connection) -> None:
+    def bring(self) -> None:
         """They are there."""
-
-    def excerpt(self, query: sa.Select[Any], by: str) -> AbstractContextManager[None]:  # noqa: ARG002
-        return nullcontext()
 
 
 def _copy(connection: psycopg.Connection, table: sa.Table, frame: pl.DataFrame) -> None:

@@ -26,12 +26,10 @@ from sqlalchemy.dialects import sqlite
 from ledgerline.databases.engines import (
     NAMED_AT_ONCE,
     ChangeKind,
-    Excerpt,
     Limits,
     Load,
     decoded,
     one_by_one,
-    render,
     time_kind,
     without_secondary_indexes,
     written_out,
@@ -127,36 +125,23 @@ class _MainReader:
         self._connection.close()
 
 
-class _LandingAside(Landing):
-    """While a transaction writes, others read what was there before, and nobody else writes."""
+class _Landings:
+    """Frames wait in a file of their own until they are brought, all at once."""
 
-    def __init__(self, path: Path, engine: sa.Engine) -> None:
-        super().__init__(path)
-        self._engine = engine
-
-    @contextmanager
-    def excerpt(self, query: sa.Select[Any], by: str) -> Iterator[Excerpt]:
-        ordered = render(query.order_by(by), SQLite.dialect)
-        with passing_file() as path:
-            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                driver = driver_of(connection)
-                with self.shown(driver):
-                    fill(driver, path, ordered, index=by)
-            with closing(_ArrowReader(path)) as reader:
-                yield lambda lower, upper: reader.read(
-                    f"SELECT * FROM rows WHERE {by} > {lower} AND {by} <= {upper}"  # noqa: S608
-                )
-
-
-class _Aside:
-    shares_tables = False
-
-    def __init__(self, engine: sa.Engine, files: ExitStack) -> None:
-        self._engine = engine
+    def __init__(self, connection: sa.Connection, files: ExitStack) -> None:
+        self._connection = connection
         self._files = files
+        self._landing: Landing | None = None
 
-    def landing(self) -> _LandingAside:
-        return _LandingAside(self._files.enter_context(passing_file()), self._engine)
+    def put(self, loads: Sequence[Load]) -> None:
+        if self._landing is None:
+            self._landing = Landing(self._files.enter_context(passing_file()))
+        self._landing.put(loads)
+
+    def bring(self) -> None:
+        landing, self._landing = self._landing, None
+        if landing is not None:
+            landing.bring(self._connection)
 
 
 class SQLite:
@@ -164,6 +149,7 @@ class SQLite:
     dialect = sqlite.dialect(paramstyle="named")
     opens_readers_slowly = False
     lends_tables = True
+    shares_tables = False
     named_at_once = NAMED_AT_ONCE
     is_among = staticmethod(written_out)
     read_few = staticmethod(one_by_one)
@@ -242,9 +228,9 @@ class SQLite:
                     detach_all(driver_of(connection))
 
     @contextmanager
-    def aside(self, engine: sa.Engine) -> Iterator[_Aside]:
-        with ExitStack() as files:
-            yield _Aside(engine, files)
+    def begin_loading(self, engine: sa.Engine) -> Iterator[tuple[sa.Connection, _Landings]]:
+        with ExitStack() as files, self.begin_loaded(engine, ()) as connection:
+            yield connection, _Landings(connection, files)
 
     def activity_engine(self, url: DatabaseUrl, engine: sa.Engine, limits: Limits) -> sa.Engine:  # noqa: ARG002
         known = self._activity.get(url.database)

@@ -51,15 +51,13 @@ def passing_file() -> Iterator[Path]:
         Path(name).unlink(missing_ok=True)
 
 
-def fill(driver: sqlite3.Connection, path: Path, query: str, index: str | None = None) -> None:
-    """The rows of a query in a table `rows` of an empty file, with an index on one of its columns."""
+def fill(driver: sqlite3.Connection, path: Path, query: str) -> None:
+    """The rows of a query in a table `rows` of an empty file."""
     schema = _attach(driver, path)
     try:
         for pragma in _PASSING:
             driver.execute(f"PRAGMA {schema}.{pragma}")
         driver.execute(f"CREATE TABLE {schema}.rows AS {query}")
-        if index:
-            driver.execute(f"CREATE INDEX {schema}.by_{index} ON rows ({index})")
     finally:
         driver.execute(f"DETACH DATABASE {schema}")
 

@@ -14,8 +14,9 @@ import logging
 import math
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, cast
 from weakref import WeakSet
 
@@ -336,6 +337,7 @@ class SQLServer:
     engine = Engine.SQLSERVER
     opens_readers_slowly = False
     lends_tables = False
+    shares_tables = False
     named_at_once = NAMED_AT_ONCE
     is_among = staticmethod(written_out)
     read_few = staticmethod(one_by_one)
@@ -373,30 +375,41 @@ class SQLServer:
 
     @contextmanager
     def begin_loaded(self, engine: sa.Engine, loads: Sequence[Load]) -> Iterator[sa.Connection]:
-        many = [(table, frame) for table, frame in loads if frame.height > FEW_ROWS]
-        landed = [(table, frame, _landing_for(table, frame)) for table, frame in many]
+        landed: list[sa.Table | None] = []
         try:
-            self._land(engine, landed)
+            landed.extend(self._landed(engine, load) for load in loads)
             with engine.begin() as connection, unhurried(connection):
-                for table, frame in loads:
-                    if 0 < frame.height <= FEW_ROWS:
-                        connection.execute(table.insert(), _plain(frame).to_dicts())
-                for table, frame, landing in landed:
-                    rows = sa.select(*[landing.c[name] for name in frame.columns])
-                    connection.execute(table.insert().from_select(frame.columns, rows))
+                for load, landing in zip(loads, landed, strict=True):
+                    _bring(connection, load, landing)
                 yield connection
         finally:
-            _drop(engine, [landing for _, _, landing in landed])
+            _drop(engine, landed)
 
-    def _land(self, engine: sa.Engine, landed: Sequence[tuple[sa.Table, pl.DataFrame, sa.Table]]) -> None:
-        if not landed:
-            return
+    @contextmanager
+    def begin_loading(self, engine: sa.Engine) -> Iterator[tuple[sa.Connection, _Landings]]:
+        landed: list[sa.Table | None] = []
+        try:
+            with engine.begin() as connection, unhurried(connection):
+                yield connection, _Landings(connection, partial(self._landed, engine), landed)
+        finally:
+            _drop(engine, landed)
+
+    def _landed(self, engine: sa.Engine, load: Load) -> sa.Table | None:
+        """A landing table that the frame was copied into; None: it is small enough for a statement."""
+        table, frame = load
+        if frame.height <= FEW_ROWS:
+            return None
+        landing = _landing_for(table, frame)
         with _autocommitting(engine) as connection:
             self._sweep(engine, connection)
-            driver = cast("mssql_python.Connection", connection.connection.driver_connection)
-            for _, frame, landing in landed:
-                landing.create(connection, checkfirst=False)
+            landing.create(connection, checkfirst=False)
+            try:
+                driver = cast("mssql_python.Connection", connection.connection.driver_connection)
                 _copy(driver, landing, frame)
+            except BaseException:
+                _drop(engine, [landing])
+                raise
+        return landing
 
     def _sweep(self, engine: sa.Engine, connection: sa.Connection) -> None:
         """Once a process: drop the landing tables that killed processes left behind."""
@@ -409,9 +422,6 @@ class SQLServer:
         )
         for name in connection.execute(old, {"length": len(_LANDING), "prefix": _LANDING}).scalars().all():
             _drop_table(connection, sa.Table(name, sa.MetaData()))
-
-    def aside(self, engine: sa.Engine) -> AbstractContextManager[None]:  # noqa: ARG002
-        return nullcontext()
 
     def activity_engine(self, url: DatabaseUrl, engine: sa.Engine, limits: Limits) -> sa.Engine:  # noqa: ARG002
         return engine  # writers lock rows, and no writing transaction touches a row of these tables
@@ -465,8 +475,41 @@ class SQLServer:
         run_to_end(connection, TAKE_TURN)
 
 
-def _drop(engine: sa.Engine, landings: Sequence[sa.Table]) -> None:
+class _Landings:
+    """Frames land over another connection, as bulk copy does, and are moved at once."""
+
+    def __init__(
+        self,
+        connection: sa.Connection,
+        land: Callable[[Load], sa.Table | None],
+        landed: list[sa.Table | None],
+    ) -> None:
+        self._connection = connection
+        self._land = land
+        self._landed = landed  # dropped when the transaction has ended, which may have them locked until then
+
+    def put(self, loads: Sequence[Load]) -> None:
+        for load in loads:
+            self._landed.append(self._land(load))
+            _bring(self._connection, load, self._landed[-1])
+
+    def bring(self) -> None:
+        """They are there."""
+
+
+def _bring(connection: sa.Connection, load: Load, landing: sa.Table | None) -> None:
+    """The rows of a frame into their table: from where they landed, or one by one."""
+    table, frame = load
+    if landing is not None:
+        rows = sa.select(*[landing.c[name] for name in frame.columns])
+        connection.execute(table.insert().from_select(frame.columns, rows))
+    elif frame.height:
+        connection.execute(table.insert(), _plain(frame).to_dicts())
+
+
+def _drop(engine: sa.Engine, landed: Sequence[sa.Table | None]) -> None:
     """The rows are moved or rolled back by now, so a failure here must change nothing of that."""
+    landings = [landing for landing in landed if landing is not None]
     if not landings:
         return
     try:

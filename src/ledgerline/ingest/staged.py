@@ -1,0 +1,66 @@
+"""The new records of a run where they are staged: as rows of a table, or as pages (see `databases.pages`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import polars as pl
+
+from ledgerline.databases import pages, staging
+from ledgerline.databases.database import Database
+from ledgerline.ingest.partitions import Job
+
+
+class StagedRecords(Protocol):
+    def of(self, contact_ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
+        """These columns, of `staging.MATCHED`, of the records with these contact ids, which are in order."""
+
+    def named(self, record_ids: pl.Series) -> pl.DataFrame:
+        """[source_record_id, contact_id] of the new records among these."""
+
+
+@dataclass(frozen=True, slots=True)
+class InTable:
+    job: Job
+    main: Database
+
+    def of(self, contact_ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
+        return staging.records_of(self.main, self.job.tables, contact_ids, columns)
+
+    def named(self, record_ids: pl.Series) -> pl.DataFrame:  # noqa: ARG002  (the server knows which)
+        return staging.split_and_staged(self.main, self.job.tables, self.job.first_contact_id)
+
+
+@dataclass(frozen=True, slots=True)
+class InPages:
+    job: Job
+    main: Database
+    partitions: Sequence[int]
+
+    def of(self, contact_ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
+        return self._gathered(list(columns), contact_ids)
+
+    def named(self, record_ids: pl.Series) -> pl.DataFrame:
+        columns = ["source_record_id", "contact_id"]
+        is_named = pl.col("source_record_id").is_in(record_ids.implode())
+        return pl.concat(page.filter(is_named) for page in self._pages(columns))
+
+    def _gathered(self, columns: list[str], contact_ids: pl.Series) -> pl.DataFrame:
+        read = list(dict.fromkeys(["contact_id", *columns]))
+        schema = pl.Schema({name: staging.MATCHED[name] for name in columns})
+        chosen = (among(page, contact_ids).select(columns) for page in self._pages(read))
+        return pl.concat([schema.to_frame(), *chosen])
+
+    def _pages(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        for partition in self.partitions:
+            yield pages.read(self.main, self.job.tables, partition, columns)
+
+
+def among(rows: pl.DataFrame, contact_ids: pl.Series, *, others: bool = False) -> pl.DataFrame:
+    """The rows with these contact ids, or the others; rows and ids are in order."""
+    own = rows["contact_id"]
+    lower, upper = contact_ids.search_sorted(pl.Series([own.min(), own.max()], dtype=pl.Int64))
+    is_one = own.is_in(contact_ids[lower : upper + 1].implode())
+    return rows.filter(~is_one if others else is_one)
