@@ -34,11 +34,11 @@ from ledgerline.ingest.executors.local import LocalExecutor
 from ledgerline.ingest.first_load import fill
 from ledgerline.ingest.golden import make_golden
 from ledgerline.ingest.joining import join_records, prepare_joins
-from ledgerline.ingest.memory import return_freed_memory
 from ledgerline.ingest.opening import again, got, leased_to_read, noted, open_run, take_up
 from ledgerline.ingest.partitions import Job, KnownRows, mark_gone, staged_keys
 from ledgerline.ingest.progress import Cancel, Progress, Watcher
 from ledgerline.ingest.scope import Wanted
+from ledgerline.memory import return_freed_memory
 from ledgerline.sources import Key, Partition, Source
 
 __all__ = ["PARTITION_ROWS", "SAMPLES_KEPT", "Cancel", "Options", "Watcher", "account", "ingest", "plan"]

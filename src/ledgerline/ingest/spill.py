@@ -14,7 +14,7 @@ _ROWS = 50_000
 
 
 class Spill:
-    """A nameless temporary file of frames in Arrow's format: of a process that is killed, nothing stays.
+    """A nameless temporary file of frames, each as Parquet: of a process that is killed, nothing stays.
 
     by      an integer column without nulls
     uppers  the highest value of each bucket, in order
@@ -65,10 +65,10 @@ class Spill:
 
     def _append(self, rows: pl.DataFrame) -> tuple[int, int]:
         content = io.BytesIO()
-        rows.write_ipc(content, compression="lz4")
+        rows.write_parquet(content, compression="uncompressed", statistics=False)
         offset = self._file.seek(0, io.SEEK_END)
         return offset, self._file.write(content.getbuffer())
 
     def _frame(self, offset: int, length: int) -> pl.DataFrame:
         self._file.seek(offset)
-        return pl.read_ipc(self._file.read(length))
+        return pl.read_parquet(self._file.read(length))
