@@ -40,7 +40,7 @@ UNDONE = "UNDONE"  # the status of a match suggestion whose run was undone
 
 OF_CONTACTS = (contacts, contact_points, contact_owners)
 OF_RECORDS = (source_records, source_record_versions)
-TABLES = (*OF_CONTACTS, *OF_RECORDS)
+TABLES = (*OF_RECORDS, *OF_CONTACTS)  # the largest first
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from ledgerline.ingest.staged import InPages, among
 
 T = TypeVar("T")
 U = TypeVar("U")
-_SLICES_AHEAD = 2  # while indexes are built nobody takes one
+_SLICES_AHEAD = 4  # while indexes are built nobody takes one
 
 _REASONS = ("match_rule", "match_partner", "match_score")
 
