@@ -653,6 +653,9 @@ def _default(column: sa.Column[Any]) -> Any:
     return default.arg if isinstance(default, sa.DefaultClause) else None
 
 
+# What a contact that is one record has of it under the same name.
+OF_ITS_RECORD = tuple(column.name for column in contacts.columns if column.name in source_records.columns)
+
 # What matching and survivorship read of a record.
 COMPARED_COLUMNS = (
     "record_key",

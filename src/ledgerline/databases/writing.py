@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from ledgerline.databases import images
 from ledgerline.databases.schema import (
     ENDED,
+    OF_ITS_RECORD,
     Staging,
     changes,
     contact_owners,
@@ -30,7 +31,7 @@ from ledgerline.databases.schema import (
 )
 from ledgerline.databases.staging import choose
 
-_REASONS = ("match_rule", "match_partner", "match_score")  # why a record belongs to its contact
+REASONS = ("match_rule", "match_partner", "match_score")  # why a record belongs to its contact
 DETAILS = (
     "further_emails",
     "further_phones",
@@ -175,19 +176,10 @@ class _Writing:
     def insert_plain_contacts(self) -> int:
         """A new record in no cluster is a contact as it stands."""
         records = self._staging.records
-        given = {
+        given = {name: records.c[name] for name in OF_ITS_RECORD} | {
             "id": records.c.contact_id,
-            "name": records.c.name,
-            "honorific": records.c.honorific,
-            "company_name": records.c.company_name,
-            "email": records.c.email,
             "mobile_e164": records.c.phone,
-            "designation": records.c.designation,
-            "relationship_type": records.c.relationship_type,
-            "data_quality_score": records.c.data_quality_score,
             "owner_id": owners.c.id,
-            "source_system": records.c.source_system,
-            "source_record_id": records.c.source_record_id,
             "created_run": records.c.run_id,
         }
         rows = (
@@ -312,7 +304,7 @@ class _Writing:
     def count_same(self) -> int:
         """Known records whose new version says what they said."""
         records = self._staging.records
-        skipped = ("payload_hash", "contact_id", "run_id", *_REASONS)
+        skipped = ("payload_hash", "contact_id", "run_id", *REASONS)
         compared = [c.name for c in source_records.columns if c.name not in skipped and not c.primary_key]
         equal = [~_whole(records, name).is_distinct_from(_whole(source_records, name)) for name in compared]
         query = sa.select(sa.func.count()).select_from(
@@ -369,7 +361,7 @@ class _Writing:
     def update_records(self) -> None:
         """New versions of known records take the place of the old; to whom they belong, and why, stays."""
         new = self._staging.records
-        names = [c.name for c in source_records.columns if not c.primary_key and c.name not in _REASONS]
+        names = [c.name for c in source_records.columns if not c.primary_key and c.name not in REASONS]
         self._do(
             source_records.update()
             .where(self._same_record(new, source_records), new.c.contact_id < self._first)
@@ -380,7 +372,7 @@ class _Writing:
         """Why new versions of known records belong to their contacts, where that is another reason now."""
         links, records = self._staging.links, self._staging.records
         newer = _newer_reasons(links)
-        is_other = sa.or_(*(source_records.c[name].is_distinct_from(newer[name]) for name in _REASONS))
+        is_other = sa.or_(*(source_records.c[name].is_distinct_from(newer[name]) for name in REASONS))
         self._do(
             source_records.update()
             .where(
@@ -416,7 +408,7 @@ class _Writing:
         records, links = self._staging.records, self._staging.links
         columns = {
             **{c.name: records.c[c.name] for c in source_records.columns},
-            **{name: links.c[name].label(name) for name in _REASONS},
+            **{name: links.c[name].label(name) for name in REASONS},
             "contact_id": sa.func.coalesce(links.c.contact_id, records.c.contact_id).label("contact_id"),
         }
         new = (
@@ -508,4 +500,4 @@ def _whole(table: sa.Table, name: str) -> sa.ColumnElement[Any]:
 
 def _newer_reasons(new: sa.FromClause) -> dict[str, sa.ColumnElement[Any]]:
     """Why a record belongs to its contact: as it is told now, or else as it was."""
-    return {name: sa.func.coalesce(new.c[name], source_records.c[name]) for name in _REASONS}
+    return {name: sa.func.coalesce(new.c[name], source_records.c[name]) for name in REASONS}

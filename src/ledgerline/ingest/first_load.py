@@ -25,7 +25,7 @@ from ledgerline.contacts.keys import Keys
 from ledgerline.databases import pages, staging, writing
 from ledgerline.databases.database import Database
 from ledgerline.databases.filling import Filling, Part
-from ledgerline.databases.schema import source_records
+from ledgerline.databases.schema import OF_ITS_RECORD, source_records
 from ledgerline.ingest.golden import CONTACTS_AT_ONCE, remade
 from ledgerline.ingest.joining import Blocked, block_records, compare_records
 from ledgerline.ingest.partitions import Job, point_rows
@@ -36,8 +36,6 @@ from ledgerline.ingest.staged import InPages, among
 T = TypeVar("T")
 U = TypeVar("U")
 _SLICES_AHEAD = 4  # while indexes are built nobody takes one
-
-_REASONS = ("match_rule", "match_partner", "match_score")
 
 
 def fill(
@@ -119,7 +117,7 @@ class _Matched:
 
 def _match(job: Job, main: Database, blocked: Blocked, staged: InPages) -> _Matched:
     joined = compare_records(job, main, blocked, staged)
-    links = joined.links.select(_REASONS, contact_id="old_contact_id", cluster="contact_id")
+    links = joined.links.select(writing.REASONS, contact_id="old_contact_id", cluster="contact_id")
     slices = staging.slices(links["cluster"].unique(), CONTACTS_AT_ONCE)
     return _Matched(links.sort("contact_id"), [part.upper for part in slices], joined.suggestions)
 
@@ -164,22 +162,14 @@ def _records(job: Job, rows: pl.DataFrame) -> pl.DataFrame:
 
 def _plain_contacts(job: Job, rows: pl.DataFrame) -> pl.DataFrame:
     """Of each staged row a contact as it stands, in the columns of `contacts`, with its `owner`."""
-    return rows.select(
-        "name",
-        "honorific",
-        "company_name",
-        "email",
-        "designation",
-        "relationship_type",
-        "data_quality_score",
-        "source_record_id",
-        "owner",
+    own = rows.with_columns(
         id="contact_id",
         mobile_e164="phone",
         source_system=pl.lit(job.system),
         created_run=pl.lit(job.run_id, pl.Int64),
         is_active=pl.lit(value=True),
     )
+    return own.select(*OF_ITS_RECORD, "owner", "id", "mobile_e164", "created_run", "is_active")
 
 
 def _points(rows: pl.DataFrame) -> pl.DataFrame:

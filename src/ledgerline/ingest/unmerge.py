@@ -12,14 +12,14 @@ from ledgerline.databases import edits, images, runs, settling, writing
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines import BOUND_AT_ONCE, in_lots
 from ledgerline.databases.runs import Run, named
-from ledgerline.databases.schema import contacts, source_records
+from ledgerline.databases.schema import OF_ITS_RECORD, contacts, source_records
 from ledgerline.errors import UsageError
 from ledgerline.ingest.opening import leased
 from ledgerline.ingest.remaking import Hand, remake
 from ledgerline.ingest.undo import add_run, job_of
 
 _KEY = ("source_system", "record_key", "source_record_id")
-_NO_MATCH = dict.fromkeys(("match_rule", "match_partner", "match_score"), sa.null())
+_NO_MATCH = dict.fromkeys(writing.REASONS, sa.null())
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,20 +145,8 @@ def _split(
 
 def _idle(record: Mapping[str, Any], contact_id: int, run_id: int) -> dict[str, Any]:
     """The contact of a record that is not live, as it would be if it were, but inactive."""
-    same = (
-        "name",
-        "honorific",
-        "company_name",
-        "email",
-        "designation",
-        "relationship_type",
-        "data_quality_score",
-        "source_system",
-        "source_record_id",
-    )
-    values = {name: record[name] for name in same}
     return {
-        **values,
+        **{name: record[name] for name in OF_ITS_RECORD},
         "id": contact_id,
         "mobile_e164": record["phone"],
         "is_active": False,
