@@ -19,6 +19,7 @@
     │   ├── UnreadableValue      a value of a row cannot be given out
     │   └── TransientFault       deadlock, lock timeout, serialization failure     (retryable)
     ├── ClusterFault             the cluster that works on partitions failed        (retryable)
+    ├── TemporaryFolderFault     rows of a run cannot be kept in the temporary folder (retryable)
     ├── BackupError              a backup could not be taken, proven or restored
     │   ├── BackupDamaged        it is not what was written, or not what was in the database
     │   ├── BackupMissing        there is no such backup
@@ -180,6 +181,13 @@ class ClusterFault(LedgerlineError):
     """The cluster that works on partitions cannot be reached, or lost its work."""
 
     code = "cluster_fault"
+    retryable = True
+
+
+class TemporaryFolderFault(LedgerlineError):
+    """The folder for temporary files is full, or cannot be written."""
+
+    code = "temporary_folder"
     retryable = True
 
 

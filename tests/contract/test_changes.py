@@ -188,6 +188,8 @@ def test_the_server_refuses_every_write_of_the_invoice_connection(place: Place, 
 
 def test_the_invoice_connection_has_no_way_to_write(place: Place) -> None:
     with place.opened(read_only=True) as database:
+        with pytest.raises(AssertionError, match="never written"), database.begin_loading():
+            pass
         with pytest.raises(AssertionError, match="never written"), database.begin():
             pass
         with pytest.raises(TypeError, match="Only queries"):

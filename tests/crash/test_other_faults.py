@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 from ledgerline.databases import runs
-from ledgerline.errors import DatabaseError, LeaseLost, LedgerlineError, RunInProgress
+from ledgerline.errors import DatabaseError, LeaseLost, LedgerlineError, RunInProgress, TemporaryFolderFault
 from ledgerline.ingest.run import Cancel
 from ledgerline.sources.sample_database import write_sample
 from tests.crash.scenarios import (
@@ -128,6 +130,21 @@ def test_the_disk_is_full(pages: int, tmp_path: Path) -> None:
     fresh.environ["INVOICE_DATABASE_URL"] = house.environ["INVOICE_DATABASE_URL"]
     fresh.ingest(partition_rows=PARTITION_ROWS)
     assert dump(house) == dump(fresh)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no file on which nothing has room")
+def test_the_temporary_folder_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = Installation("sqlite", tmp_path)
+    with house._invoice() as invoice:
+        write_sample(invoice, house.settings.invoice_table, ROWS, SEED)
+    with monkeypatch.context() as meanwhile:
+        full = partial(open, "/dev/full", "r+b", buffering=0)
+        meanwhile.setattr(tempfile, "TemporaryFile", lambda prefix: full())
+        with pytest.raises(TemporaryFolderFault):
+            house.ingest(partition_rows=PARTITION_ROWS)
+    (stopped,) = house.runs()
+    assert (stopped.status, stopped.resumable) == ("failed", True)
+    assert finish(house).id == stopped.id
 
 
 # -- two at once ----------------------------------------------------------------------------------------

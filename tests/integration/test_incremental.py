@@ -70,6 +70,19 @@ def test_a_run_reads_what_changed(full_house: Installation) -> None:
     assert (run.counts["fetched"], run.counts["unchanged"]) == (2, 2)
 
 
+def test_the_first_contacts_come_when_only_what_changed_is_read(house: Installation) -> None:
+    house.write_invoice([row(1, del_sts="Y")], further=[updated_at()])
+    assert touched(house.ingest()) == {"inactive": 1}
+    house.add(row(2, del_sts="Y", updated_at=now()))
+    assert touched(house.ingest())["inactive"] in (1, 2)
+    house.add(row(3, updated_at=now()), row(4, "test", email=None, updated_at=now()))
+    run = house.ingest()
+    assert run.since is not None
+    assert {"inserted": 1, "rejected": 1}.items() <= touched(run).items()
+    house.add(row(5, updated_at=now()))
+    assert touched(house.ingest())["inserted"] == 1
+
+
 def test_what_has_no_update_time_is_always_read(full_house: Installation) -> None:
     house = full_house
     house.update(7, updated_at=now())

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
+from functools import partial
+from pathlib import Path
+
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledgerline.errors import TemporaryFolderFault
 from ledgerline.ingest.spill import Spill
 
 
@@ -36,3 +42,13 @@ def test_nothing_needs_no_bucket() -> None:
     with Spill("id", []) as spill:
         spill.add(pl.DataFrame({"id": []}, schema={"id": pl.Int64}))
         assert spill.buckets() == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no file on which nothing has room")
+def test_a_full_folder_is_told_and_what_was_done_can_be_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = partial(open, "/dev/full", "r+b", buffering=0)
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda prefix: full())
+    with Spill("id", [9], rows=1) as spill, pytest.raises(TemporaryFolderFault) as caught:
+        spill.add(pl.DataFrame({"id": [4]}))
+    assert caught.value.retryable
+    assert "TMPDIR" in caught.value.hint

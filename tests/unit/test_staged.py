@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledgerline.ingest.staged import among
+from ledgerline.databases.database import Database
+from ledgerline.ingest.partitions import Job
+from ledgerline.ingest.staged import InPages, among
 
 ordered = st.lists(st.integers(-5, 60), unique=True).map(sorted)
 
@@ -19,3 +23,9 @@ def test_each_row_is_among_them_or_not(own: list[int], chosen: list[int]) -> Non
     assert inside["contact_id"].to_list() == [one for one in own if one in chosen]
     assert outside["contact_id"].to_list() == [one for one in own if one not in chosen]
     assert inside.columns == outside.columns == rows.columns
+
+
+def test_where_nothing_was_staged_nobody_is_named() -> None:
+    staged = InPages(cast("Job", None), cast("Database", None), ())  # neither is asked
+    found = staged.named(pl.Series(["7"]))
+    assert (found.columns, found.height) == (["source_record_id", "contact_id"], 0)

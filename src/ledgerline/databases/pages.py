@@ -45,7 +45,7 @@ def put(connection: sa.Connection, staging: Staging, partition: int, page: Page)
 def read(
     main: Database, staging: Staging, partition: int, columns: Sequence[str] | None = None
 ) -> pl.DataFrame:
-    """What a partition staged, in the order of its contact ids, and of it these columns; maybe nothing."""
+    """Of what a partition staged, if it did, these columns, in the order of its contact ids."""
     pages = staging.pages
     parts = [pages.c.head, pages.c.body]
     if columns is not None and set(columns) <= set(_HEAD):

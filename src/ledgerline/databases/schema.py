@@ -110,7 +110,7 @@ def _redirects() -> sa.Index:
 
 owners = _table(
     "owners",
-    # Given out in order of the names, so that a run which is killed and done again gives the same.
+    # Given out as a run comes to the names, so that one which is killed and done again gives the same.
     sa.Column("id", BigInt, primary_key=True, autoincrement=False),
     sa.Column("name", NAME, nullable=False),
     sa.Column("is_active", sa.Boolean, nullable=False, server_default=sa.true()),
@@ -772,7 +772,7 @@ class Staging:
 
     @_described
     def pages(self) -> sa.Table:
-        """Of a first load, what `records` has otherwise, a partition a row: see `pages`."""
+        """Of a first load, what `records` has otherwise, a partition a row: see `databases.pages`."""
         table = _passing_table(
             self.named("pages"),
             sa.Column("partition", BigInt, nullable=False),

@@ -95,7 +95,7 @@ def open_run(
                 "kind": kind,
                 "source_system": system,
                 "status": "running",
-                "first_load": writing.is_empty(connection),
+                "first_load": read.reading.since is None and writing.is_empty(connection),
                 "rules": rules,
                 "layout": source.layout,
                 "since": read.reading.since,

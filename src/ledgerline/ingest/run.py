@@ -5,6 +5,8 @@ stage      fetch, clean and stage every partition, several at once
 match      find the records that are one person
 merge      make the golden contacts of those
 write      one transaction: everything, or nothing
+
+A first load matches and merges while its transaction is open already, see `first_load`.
 """
 
 from __future__ import annotations

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
 import polars as pl
+
+from ledgerline.errors import TemporaryFolderFault
 
 _ROWS = 50_000
 
@@ -19,10 +22,13 @@ class Spill:
     by      an integer column without nulls
     uppers  the highest value of each bucket, in order
     rows    so many, at least, are shared out at a time
+
+    Raises TemporaryFolderFault where the temporary folder takes no more.
     """
 
     def __init__(self, by: str, uppers: Sequence[int], rows: int = _ROWS) -> None:
-        self._file = tempfile.TemporaryFile(prefix="ledgerline-")  # noqa: SIM115  (closed by `__exit__`)
+        with _explained():
+            self._file = tempfile.TemporaryFile(prefix="ledgerline-")  # noqa: SIM115  (closed by `__exit__`)
         self._by = by
         self._uppers = pl.Series(uppers, dtype=pl.Int64)
         self._places: list[list[tuple[int, int]]] = [[] for _ in uppers]  # (offset, bytes) of its frames
@@ -66,9 +72,21 @@ class Spill:
     def _append(self, rows: pl.DataFrame) -> tuple[int, int]:
         content = io.BytesIO()
         rows.write_parquet(content, compression="uncompressed", statistics=False)
-        offset = self._file.seek(0, io.SEEK_END)
-        return offset, self._file.write(content.getbuffer())
+        with _explained():
+            offset = self._file.seek(0, io.SEEK_END)
+            return offset, self._file.write(content.getbuffer())
 
     def _frame(self, offset: int, length: int) -> pl.DataFrame:
         self._file.seek(offset)
         return pl.read_parquet(self._file.read(length))
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise TemporaryFolderFault(
+            f"Rows of the run cannot be kept in the temporary folder: {error.strerror}.",
+            hint="Make room there, or name another folder in TMPDIR. What the run has read so far stays.",
+        ) from error

@@ -45,7 +45,8 @@ class InPages:
     def named(self, record_ids: pl.Series) -> pl.DataFrame:
         columns = ["source_record_id", "contact_id"]
         is_named = pl.col("source_record_id").is_in(record_ids.implode())
-        return pl.concat(page.filter(is_named) for page in self._pages(columns))
+        none = staging.MATCHED.to_frame().select(columns)
+        return pl.concat([none, *(page.filter(is_named) for page in self._pages(columns))])
 
     def _gathered(self, columns: list[str], contact_ids: pl.Series) -> pl.DataFrame:
         read = list(dict.fromkeys(["contact_id", *columns]))

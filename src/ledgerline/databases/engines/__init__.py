@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 import polars as pl
 import sqlalchemy as sa
 
-from ledgerline.errors import DriverMissing, LedgerlineError
+from ledgerline.errors import DriverMissing, LedgerlineError, TransientFault
 from ledgerline.url import DatabaseUrl, Engine
 
 T = TypeVar("T")
@@ -183,9 +183,16 @@ def server_for(engine: Engine) -> Server:
 
 def explained(server: Server, error: Exception, url: DatabaseUrl) -> LedgerlineError:
     """`Server.explain`, and the mark that its detail may be what the driver or the server said."""
-    found = server.explain(error, url)
+    found = _none_free() if isinstance(error, sa.exc.TimeoutError) else server.explain(error, url)
     found.quotes_server = True
     return found
+
+
+def _none_free() -> TransientFault:
+    return TransientFault(
+        "No connection of the pool became free in time.",
+        hint="Raise DB_CONNECTION_LIMIT or DB_ACQUIRE_TIMEOUT.",
+    )
 
 
 @contextmanager

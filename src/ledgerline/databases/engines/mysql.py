@@ -331,11 +331,6 @@ class MySQL:
     def explain(self, error: Exception, url: DatabaseUrl) -> LedgerlineError:
         if isinstance(error, LedgerlineError):
             return error
-        if isinstance(error, sa.exc.TimeoutError):
-            return TransientFault(
-                "No connection of the pool became free in time.",
-                hint="Raise DB_CONNECTION_LIMIT or DB_ACQUIRE_TIMEOUT.",
-            )
         driver = getattr(error, "orig", None) or error
         number, text = (*driver.args, "")[:2] if driver.args else (0, "")
         kind, hint = _BY_NUMBER.get(number, (DatabaseError, ""))

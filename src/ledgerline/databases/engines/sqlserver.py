@@ -388,6 +388,8 @@ class SQLServer:
     @contextmanager
     def begin_loading(self, engine: sa.Engine) -> Iterator[tuple[sa.Connection, _Landings]]:
         landed: list[sa.Table | None] = []
+        with _autocommitting(engine) as aside:  # inside it would wait for what the transaction alters
+            self._sweep(engine, aside)
         try:
             with engine.begin() as connection, unhurried(connection):
                 yield connection, _Landings(connection, partial(self._landed, engine), landed)

@@ -13,8 +13,6 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-import sqlalchemy as sa
-
 from ledgerline.errors import (
     ColumnMissing,
     DatabaseError,
@@ -206,11 +204,6 @@ def explain(error: Exception, url: DatabaseUrl) -> LedgerlineError:
     """See `Server.explain`."""
     if isinstance(error, LedgerlineError):
         return error
-    if isinstance(error, sa.exc.TimeoutError):
-        return TransientFault(
-            "No connection of the pool became free in time.",
-            hint="Raise DB_CONNECTION_LIMIT or DB_ACQUIRE_TIMEOUT.",
-        )
     driver = getattr(error, "orig", None) or error
     if isinstance(driver, LedgerlineError):
         return driver
