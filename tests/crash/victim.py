@@ -1,11 +1,13 @@
 """An ingestion in a process of its own, that ends or halts itself at a given step.
 
 A step is a statement or a commit of this process on the main database, counted from the first of the run.
+Those of the heartbeat are none: they come as time goes, and its row would stay locked meanwhile.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -31,6 +33,8 @@ class Steps:
         sa.event.listen(engine, "commit", self._step)
 
     def _step(self, *_: Any) -> None:
+        if threading.current_thread().name == "heartbeat":
+            return
         self.count += 1
         if self._signal is not None and self.count == self._at:
             os.kill(os.getpid(), self._signal)
