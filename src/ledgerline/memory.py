@@ -18,9 +18,13 @@ _LARGE = 1 << 20  # bytes
 def share_arenas() -> None:
     """Let jemalloc have one arena for each core instead of four, and return pages when they have decayed.
 
-    To be called before Polars is imported. Child processes do the same. What the environment says holds.
+    To be called before Polars is imported. Child processes do the same. An environment that names `narenas`
+    holds; one that does not may come from Polars, which leaves its own settings there for its children.
     """
-    os.environ.setdefault(_JEMALLOC, f"narenas:{os.cpu_count() or 1},muzzy_decay_ms:0")
+    given = os.environ.get(_JEMALLOC, "")
+    if "narenas:" not in given:
+        ours = f"narenas:{os.cpu_count() or 1},muzzy_decay_ms:0"
+        os.environ[_JEMALLOC] = f"{given},{ours}" if given else ours
 
 
 def return_freed_memory() -> None:

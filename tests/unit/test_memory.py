@@ -21,8 +21,9 @@ def _options(**given: str) -> str:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Polars allocates by another library there")
-def test_jemalloc_has_an_arena_for_each_core_and_keeps_no_freed_pages() -> None:
-    options = _options()
+@pytest.mark.parametrize("given", [{}, {"_RJEM_MALLOC_CONF": "dirty_decay_ms:500,muzzy_decay_ms:1000"}])
+def test_jemalloc_has_an_arena_for_each_core_and_keeps_no_freed_pages(given: dict[str, str]) -> None:
+    options = _options(**given)
     assert f"opt.narenas: {os.cpu_count()}\n" in options
     assert "opt.muzzy_decay_ms: 0 " in options
 
