@@ -53,7 +53,7 @@ TABLE: Final[Mapping[str, tuple[int, str]]] = {
     "settings_invalid": (503, "The service is not set up"),
     "connection_string_invalid": (503, "The service is not set up"),
     "cluster_fault": (503, "The cluster failed"),
-    "temporary_folder": (503, "The temporary folder is full"),
+    "temporary_folder": (503, "The temporary folder takes no more"),
     "permission_denied": (403, "The database does not allow that"),
     "table_missing": (422, "The table does not exist"),
     "column_missing": (422, "The column does not exist"),
