@@ -191,10 +191,9 @@ def _match_three_words(names: pl.Series) -> pl.DataFrame:
 
 
 def _match_any_words(texts: pl.Series) -> pl.DataFrame:
-    words = (
-        texts.str.replace_all("'", "", literal=True).str.replace_all("[^0-9a-z]+", " ").str.strip_chars(" ")
-    )
-    return words.str.split(" ").list.sort().list.join(" ").to_frame("match_name")
+    """Row by row: they are few, and to sort a list takes a column longer."""
+    keys = [None if text is None else _sorted_words(text) for text in texts]
+    return pl.DataFrame({"match_name": keys}, schema={"match_name": pl.String})
 
 
 def _in_order(one: str, other: str) -> tuple[pl.Expr, pl.Expr]:
