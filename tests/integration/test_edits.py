@@ -103,14 +103,15 @@ def test_an_edit_while_a_run_is_about_to_write(
     house.update(1, designation="Director")
     make_golden, made = golden.make_golden, list[int]()
 
-    def slowly(job: Any, main: Any) -> int:
-        mark = make_golden(job, main)
+    def slowly(*of: Any) -> int:
+        mark = make_golden(*of)
         if not made:
             edit(house, 1, designation="Owner")
         made.append(mark)
         return mark
 
-    monkeypatch.setattr("ledgerline.ingest.run.make_golden", slowly)
+    for module in ("run", "beside"):
+        monkeypatch.setattr(f"ledgerline.ingest.{module}.make_golden", slowly)
     monkeypatch.setattr("ledgerline.ingest.run._FEW_STAGED", few)
     house.ingest(check=False)
     assert made == [0, 1]

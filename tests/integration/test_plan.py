@@ -72,7 +72,7 @@ def test_a_plan_tells_changes_joins_and_withdrawals(house: Installation) -> None
 def test_the_run_that_follows_does_exactly_that(
     house: Installation, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where it makes its contacts slice by slice, and the plan made them all at once."""
+    """Also where the plan holds its records, and makes its contacts all at once, and the run does neither."""
     with house._invoice() as invoice:
         write_sample(invoice, house.settings.invoice_table, 1_500, seed)
     for number in range(2):
@@ -82,6 +82,7 @@ def test_the_run_that_follows_does_exactly_that(
         with monkeypatch.context() as patched:
             for module in ("golden", "first_load"):
                 patched.setattr(f"ledgerline.ingest.{module}.CONTACTS_AT_ONCE", 100)
+            patched.setattr("ledgerline.ingest.run._FEW_STAGED", -1)
             run = house.ingest(partition_rows=400, wanted=Wanted(full=True))
         assert dict(run.counts) == dict(planned.counts)
         assert told["inserted"]["total"] == run.counts["inserted"]

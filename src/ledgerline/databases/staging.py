@@ -141,6 +141,8 @@ CONTACTS = pl.Schema(
         "created_run": pl.Int64,
     }
 )
+LINKED = pl.Schema({"record_key": pl.Int64, "source_record_id": pl.String, "linked": pl.Int64})
+TOUCHED = pl.Schema({"contact_id": pl.Int64})
 MOVED = pl.Schema({"old_contact_id": pl.Int64, "contact_id": pl.Int64})
 POINTS = pl.Schema({"contact_id": pl.Int64, "kind": pl.String, "position": pl.Int16, "value": pl.String})
 OWNERS = pl.Schema({"contact_id": pl.Int64, "position": pl.Int16, "owner": pl.String})
@@ -282,25 +284,34 @@ def choose(connection: sa.Connection, staging: Staging, ids: Query) -> None:
 def staged(
     main: Database, staging: Staging, lower: int, upper: int, schema: pl.Schema = MATCHED
 ) -> pl.DataFrame:
-    """The staged new records whose contact ids are in [lower, upper); of `MATCHED`, what `schema` names."""
+    """The staged records whose contact ids are in [lower, upper); of `RECORDS`, what `schema` names."""
     contact_id = staging.records.c.contact_id
     query = sa.select(*_columns(staging.records, schema)).where(contact_id >= lower, contact_id < upper)
     return typed(main.read(query), schema)
 
 
-def partners(main: Database, staging: Staging) -> pl.DataFrame:
-    """The known live records of every contact that shares a key with a staged record, with `MATCHED`.
+def all_staged(main: Database, staging: Staging) -> pl.DataFrame:
+    """All staged records, with `RECORDS`."""
+    return typed(main.read(sa.select(*_columns(staging.records, RECORDS))), RECORDS)
+
+
+def partners(main: Database, staging: Staging) -> pl.Series:
+    """The ids of all contacts that share a key with a staged record, in order.
 
     A key is an e-mail address, a phone number, or name and company; the staged records' own contacts are
     among them.
     """
     with main.threads(_THREADS, "partners") as pool:
-        ids = pl.concat(pool.map(main.read, _sharing(staging)))["contact_id"].unique().sort()
+        return pl.concat(pool.map(main.read, _sharing(staging)))["contact_id"].unique().sort()
+
+
+def known_records(main: Database, staging: Staging, ids: pl.Series, schema: pl.Schema) -> pl.DataFrame:
+    """The known live records of these contacts, whose ids are in order, but those that are no more what they
+    were; of `RECORDS`, what `schema` names."""
     known, is_known_still = _known_still(staging)
-    wanted = sa.select(*_columns(source_records, MATCHED)).select_from(known).where(is_known_still)
+    wanted = sa.select(*_columns(source_records, schema)).select_from(known).where(is_known_still)
     with _choosing(main, staging, ids, indexed=True) as is_one:
-        partners = main.read(wanted.where(is_one(source_records.c.contact_id)))
-    return typed(partners, MATCHED)
+        return typed(main.read(wanted.where(is_one(source_records.c.contact_id))), schema)
 
 
 @contextmanager
@@ -506,6 +517,18 @@ def _members(staging: Staging, *, first_load: bool) -> list[sa.Select[Any]]:
     return queries
 
 
+def linked_to(main: Database, staging: Staging) -> pl.DataFrame:
+    """[record_key, source_record_id, linked]: the contact of every linked record."""
+    links = staging.links
+    query = sa.select(links.c.record_key, links.c.source_record_id, links.c.contact_id.label("linked"))
+    return typed(main.read(query), LINKED)
+
+
+def touched(main: Database, staging: Staging) -> pl.Series:
+    """The ids of the touched contacts, see `touch`."""
+    return typed(main.read(sa.select(staging.touched.c.contact_id)), TOUCHED)["contact_id"]
+
+
 def moved(main: Database, staging: Staging, first_contact_id: int) -> pl.DataFrame:
     """[old_contact_id, contact_id] of the known contacts that join others in this run."""
     links = staging.links
@@ -533,6 +556,14 @@ class Current:
     contacts: pl.DataFrame
     points: pl.DataFrame  # [contact_id, kind, position, value]
     owners: pl.DataFrame  # [contact_id, position, owner]; the first, at 0, stands in the contact
+
+    def only(self, ids: pl.Series) -> Current:
+        """Those of these contacts."""
+        chosen = ids.implode()
+        points, owners = (
+            details.filter(pl.col("contact_id").is_in(chosen)) for details in (self.points, self.owners)
+        )
+        return Current(self.contacts.filter(pl.col("id").is_in(chosen)), points, owners)
 
 
 def touch(connection: sa.Connection, staging: Staging, first_contact_id: int) -> None:
@@ -583,13 +614,19 @@ def slices(ids: pl.Series, size: int) -> list[Slice]:
 
 def current(main: Database, staging: Staging, part: Slice, first_contact_id: int) -> Current:
     """The contacts of a slice that were there before the run."""
-    ids = part.ids.filter(part.ids < first_contact_id).to_list()
+    ids = part.ids.filter(part.ids < first_contact_id)
+    if ids.len() <= main.server.named_at_once:
+        return current_among(main, ids)
+    return _current(main, lambda column: column.in_(_concerned(staging, part, first_contact_id)))
 
-    def is_one(column: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
-        if len(ids) <= main.server.named_at_once:
-            return main.server.is_among(column, ids)
-        return column.in_(_concerned(staging, part, first_contact_id))
 
+def current_among(main: Database, ids: pl.Series) -> Current:
+    """These contacts, at most as many as a statement can name."""
+    named = ids.to_list()
+    return _current(main, lambda column: main.server.is_among(column, named))
+
+
+def _current(main: Database, is_one: IsOne) -> Current:
     queries = zip(_current_queries(is_one), _CURRENT, strict=True)
     return Current(*(typed(main.read(query), schema) for query, schema in queries))
 

@@ -6,9 +6,8 @@ matters and is told by `write`. A first load writes otherwise, see `filling`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -60,18 +59,28 @@ class Written:
 NOTHING = Written(0, 0, 0, 0, 0, 0, 0)
 
 
+class Merging(Protocol):
+    """What goes on while that is written which asks for no cluster."""
+
+    def linked(self) -> None:
+        """Returns when links and suggestions are staged."""
+
+    def merged(self, connection: sa.Connection) -> None:
+        """Returns when golden contacts are staged too."""
+
+
 def write(
     connection: sa.Connection,
     staging: Staging,
     run_id: int,
     first_contact_id: int,
-    merged: Callable[[sa.Connection], None] | None = None,
+    merging: Merging | None = None,
 ) -> Written:
     """Bring the staged work into the tables of the application.
 
-    merged  returns when links and golden contacts are staged; None: they are
+    merging  what is not staged by now; None: everything is
     """
-    return _Writing(connection, staging, run_id, first_contact_id).merge(merged)
+    return _Writing(connection, staging, run_id, first_contact_id).merge(merging)
 
 
 def settle_first(connection: sa.Connection, staging: Staging, run_id: int, first_contact_id: int) -> int:
@@ -117,7 +126,7 @@ class _Writing:
         self._run_id = run_id
         self._first = first_contact_id
 
-    def merge(self, merged: Callable[[sa.Connection], None] | None) -> Written:
+    def merge(self, merging: Merging | None) -> Written:
         new, known = self.count_staged()
         same = self.count_same()
         self.keep_versions()
@@ -125,10 +134,16 @@ class _Writing:
         withdrawn, vanished = self.mark_records()
         self.settle_rejects()
         rejected = self.copy(self._staging.rejects, rejects)
-        if merged is not None:
-            merged(self._connection)  # what depends on a cluster follows
-        self.add_owners(self._staging.records, self._staging.golden_owners)
+        if merging is not None:
+            merging.linked()
         self.keep_moved_versions()
+        self.link_records()
+        self.move_records()
+        self.insert_records()
+        self.insert_suggestions()
+        if merging is not None:
+            merging.merged(self._connection)
+        self.add_owners(self._staging.records, self._staging.golden_owners)
         self.keep_contacts()
         inserted = self.insert_plain_contacts() + self.insert_golden_contacts()
         self.insert_plain_points()
@@ -136,11 +151,7 @@ class _Writing:
         self.redirect_merged_contacts()
         self.clear_details()
         self.insert_golden_details()
-        self.link_records()
-        self.move_records()
-        self.insert_records()
         self.copy(self._staging.changes, changes)
-        self.insert_suggestions()
         self.note_source_values()
         return Written(new, inserted, known - same, same, withdrawn, vanished, rejected)
 

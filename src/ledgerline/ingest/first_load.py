@@ -47,10 +47,10 @@ def fill(
     end: Callable[[sa.Connection, writing.Written], dict[str, int]],
 ) -> dict[str, int]:
     """Match, and write everything in one transaction; what `end` returns, which is called at its end."""
-    blocked = block_records(job, main, keys)
-    candidates = blocked.candidates()
     with main.connect() as connection:
         staged = InPages(job, main, pages.partitions(connection, job.tables))
+    blocked = block_records(job, main, keys, staged)
+    candidates = blocked.candidates()
     with main.threads(1, "match") as beside:
         matching = beside.submit(_match, job, main, blocked, staged)
         del blocked

@@ -17,6 +17,7 @@ from ledgerline.databases.database import Database
 from ledgerline.databases.schema import Staging, changes
 from ledgerline.databases.staging import Slice
 from ledgerline.databases.writing import DETAILS
+from ledgerline.ingest.held import Held
 from ledgerline.ingest.partitions import Job
 
 CONTACTS_AT_ONCE = 25_000
@@ -48,29 +49,43 @@ class Remade:
     source_values: pl.DataFrame  # see `contacts.edits.Overlaid`
 
 
-def make_golden(job: Job, main: Database) -> int:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Known contacts with these ids as they were, and the mark of the edits at that time."""
+
+    ids: pl.Series
+    contacts: staging.Current
+    mark: int
+
+
+def see(job: Job, main: Database, ids: pl.Series) -> Seen | None:
+    """Look at known contacts; None where they are too many for one statement."""
+    known = ids.filter(ids < job.first_contact_id)
+    if known.len() > main.server.named_at_once:
+        return None
+    mark = _mark(main)
+    return Seen(known, staging.current_among(main, known), mark)
+
+
+def make_golden(job: Job, main: Database, held: Held | None = None, seen: Seen | None = None) -> int:
     """Stage the golden rows of every linked or touched contact, slice by slice, and their changes.
+
+    held  the records that they are made of; None: they are to be read
+    seen  the contacts as they are, or most of them; None: they are to be read
 
     Returns the mark of the edits that were regarded (see `databases.edits`).
     """
     tables = job.tables
-    with main.connect() as connection:
-        mark = edits.mark(connection)  # before anything is read that an edit would change
+    mark = _mark(main) if seen is None else seen.mark
     with main.begin() as connection:  # forget what an earlier attempt of this run staged
         job.lease.check(connection)
         staging.clear(connection, staging.made(tables))
     edited = _edited(job, main, tables)
     slices = staging.slices(staging.remade(main, tables), CONTACTS_AT_ONCE)
-    are_many = len(slices) > 1
-    gather = partial(_gather, job, main) if are_many else _nothing
-    for part, current in _one_ahead(main, partial(_current, job, main), slices, gather):
-        members = (
-            staging.gathered(main, tables, part.lower, part.upper)
-            if are_many
-            else staging.members(main, tables, first_load=job.first_load)
-        )
-        before = current.result()
-        made = remade(members, before, edited, job)
+    members, gather = _members(job, main, held, are_many=len(slices) > 1)
+    for part, current in _one_ahead(main, partial(_current, job, main, seen), slices, gather):
+        rows, before = members(part), current.result()
+        made = remade(rows, before, edited, job)
         if before is not None:
             made = _without_same_details(made, before)
         loads = [
@@ -85,6 +100,23 @@ def make_golden(job: Job, main: Database) -> int:
     return mark
 
 
+def _members(
+    job: Job, main: Database, held: Held | None, *, are_many: bool
+) -> tuple[Callable[[Slice], pl.DataFrame], Callable[[], None]]:
+    """How the records of a slice of the contacts are had, and what has to be done before.
+
+    are_many  whether there are several slices
+    """
+    if held is not None:
+        every = held.members(main)
+        return lambda part: every.filter(pl.col("contact_id").is_in(part.ids.implode())), _nothing
+    if are_many:
+        return lambda part: staging.gathered(main, job.tables, part.lower, part.upper), partial(
+            _gather, job, main
+        )
+    return lambda _: staging.members(main, job.tables, first_load=job.first_load), _nothing
+
+
 def _gather(job: Job, main: Database) -> None:
     """Bring the records that golden rows are made of together, so that slices of them are cheap."""
     with main.begin() as connection:
@@ -96,8 +128,19 @@ def _nothing() -> None:
     """What is done where nothing has to be gathered."""
 
 
-def _current(job: Job, main: Database, part: Slice) -> staging.Current | None:
-    return None if job.first_load else staging.current(main, job.tables, part, job.first_contact_id)
+def _mark(main: Database) -> int:
+    """To be taken before anything is read that an edit would change."""
+    with main.connect() as connection:
+        return edits.mark(connection)
+
+
+def _current(job: Job, main: Database, seen: Seen | None, part: Slice) -> staging.Current | None:
+    if job.first_load:
+        return None
+    known = part.ids.filter(part.ids < job.first_contact_id)
+    if seen is not None and known.is_in(seen.ids.implode()).all():
+        return seen.contacts.only(known)
+    return staging.current(main, job.tables, part, job.first_contact_id)
 
 
 def _one_ahead(

@@ -16,9 +16,8 @@ from ledgerline.contacts.match import Matches, match
 from ledgerline.contacts.model import MatchRule
 from ledgerline.databases import staging
 from ledgerline.databases.database import Database
-from ledgerline.databases.schema import Staging
 from ledgerline.ingest.partitions import Job
-from ledgerline.ingest.staged import InTable, StagedRecords
+from ledgerline.ingest.staged import StagedRecords
 
 _SAMPLED_CONTACTS, _SAMPLES = 50_000, 50
 
@@ -53,15 +52,15 @@ class Blocked:
         return blocks
 
 
-def join_records(job: Job, main: Database, keys: list[Keys]) -> Joined:
+def join_records(job: Job, main: Database, keys: list[Keys], staged: StagedRecords) -> Joined:
     """Match the staged records with each other and with what is known; stage the links and suggestions.
 
     Call `prepare_joins` before.
     """
-    return link_records(job, main, block_records(job, main, keys))
+    return link_records(job, main, block_records(job, main, keys, staged), staged)
 
 
-def block_records(job: Job, main: Database, keys: list[Keys]) -> Blocked:
+def block_records(job: Job, main: Database, keys: list[Keys], staged: StagedRecords) -> Blocked:
     """Find the staged records that share a key, with each other or with what is known.
 
     Records have numbers: known ones before new ones, those of older contacts first. The smallest number of a
@@ -71,7 +70,7 @@ def block_records(job: Job, main: Database, keys: list[Keys]) -> Blocked:
     """
     with main.threads(1, "sample") as pool:
         sampled = None if job.first_load else pool.submit(_sample, job, main)
-        known = _known_records(job, main, job.tables)
+        known = _numbered(staged.known())
         first_new = job.first_contact_id - known.height  # the contact id of a new record less its number
         in_order = sorted(keys, key=Keys.first)  # to sort them as a whole would take their memory twice
         new = Keys.concat(in_order).renumbered(known.height)
@@ -83,10 +82,10 @@ def block_records(job: Job, main: Database, keys: list[Keys]) -> Blocked:
     return Blocked(known, first_new, blocks)
 
 
-def link_records(job: Job, main: Database, blocked: Blocked) -> Joined:
+def link_records(job: Job, main: Database, blocked: Blocked, staged: StagedRecords) -> Joined:
     """Match the records that share keys; stage the links and suggestions, and what else is touched."""
     tables = job.tables
-    joined = compare_records(job, main, blocked, InTable(job, main))
+    joined = compare_records(job, main, blocked, staged)
     with main.begin([(tables.links, joined.links), (tables.suggestions, joined.suggestions)]) as connection:
         if not job.first_load:
             staging.touch(connection, tables, job.first_contact_id)
@@ -136,15 +135,8 @@ def prepare_joins(job: Job, main: Database) -> None:
         main.server.analyze(connection, [tables.records, tables.points, tables.marks])
 
 
-def _known_records(job: Job, main: Database, tables: Staging) -> pl.DataFrame:
-    """Known records that share a key with a staged one, and new versions of known records, numbered."""
-    frames = [staging.MATCHED.to_frame().with_columns(is_staged=pl.lit(value=False))]
-    if not job.first_load:
-        frames += [
-            staging.partners(main, tables).with_columns(is_staged=pl.lit(value=False)),
-            staging.staged(main, tables, 0, job.first_contact_id).with_columns(is_staged=pl.lit(value=True)),
-        ]
-    ordered = pl.concat(frames).sort("contact_id", "record_key", "source_record_id")
+def _numbered(known: pl.DataFrame) -> pl.DataFrame:
+    ordered = known.sort("contact_id", "record_key", "source_record_id")
     return ordered.with_columns(record=pl.int_range(pl.len(), dtype=pl.Int64))
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -30,16 +30,19 @@ from ledgerline.errors import (
     AccountImbalance,
     DatabaseError,
 )
+from ledgerline.ingest.beside import THREADS, Beside
 from ledgerline.ingest.breaker import check_breaker
 from ledgerline.ingest.executors import Executor
 from ledgerline.ingest.executors.local import LocalExecutor
 from ledgerline.ingest.first_load import fill
 from ledgerline.ingest.golden import make_golden
+from ledgerline.ingest.held import hold
 from ledgerline.ingest.joining import join_records, prepare_joins
 from ledgerline.ingest.opening import again, got, leased_to_read, noted, open_run, take_up
 from ledgerline.ingest.partitions import Job, KnownRows, mark_gone, staged_keys
 from ledgerline.ingest.progress import Cancel, Progress, Watcher
 from ledgerline.ingest.scope import Wanted
+from ledgerline.ingest.staged import InTable
 from ledgerline.memory import return_freed_memory
 from ledgerline.sources import Key, Partition, Source
 
@@ -111,10 +114,11 @@ def plan(
             keys = _stage(job, reading, source, options, progress, cancel)
             if keys is not None:
                 prepare_joins(job, reading)
-                join_records(job, reading, keys)
+                held = hold(job, reading) if staging.is_small(reading, job.tables, _FEW_STAGED) else None
+                join_records(job, reading, keys, held or InTable(job, reading))
                 cancel.check()
                 progress.report("merge", 0, 1, 0)
-                make_golden(job, reading)
+                make_golden(job, reading, held)
                 cancel.check()
             told = _foresee(job, main, samples)
             planned = got(main, run.id)
@@ -272,14 +276,15 @@ def _match_and_write(
     if job.packs:
         return _fill(job, main, keys, progress, cancel)
     prepare_joins(job, main)
-    beside = main.works_beside and main.server.shares_tables
-    if beside and staging.is_small(main, job.tables, _FEW_STAGED):
+    are_few = staging.is_small(main, job.tables, _FEW_STAGED)
+    if are_few and main.works_beside and main.server.shares_tables:
         return _merge_beside(job, main, keys, progress, cancel)
-    join_records(job, main, keys)
+    held = hold(job, main) if are_few else None
+    join_records(job, main, keys, held or InTable(job, main))
     cancel.check()
     while True:
         progress.report("merge", 0, 1, 0)
-        edited = make_golden(job, main)
+        edited = make_golden(job, main, held)
         cancel.check()
         progress.report("write", 0, 1, 0)
         if (counts := _write(job, main, edited)) is not None:
@@ -290,24 +295,8 @@ def _merge_beside(
     job: Job, main: Database, keys: list[Keys], progress: Progress, cancel: Cancel
 ) -> dict[str, int]:
     """The same for a later run with little to write: what depends on no cluster is written meanwhile."""
-
-    def work_out() -> int:
-        join_records(job, main, keys)
-        cancel.check()
-        progress.report("merge", 0, 1, 0)
-        return make_golden(job, main)
-
-    def merged(connection: sa.Connection) -> None:
-        edited = worked_out.result()
-        cancel.check()
-        job.lease.check(connection)  # not before, for from here on nobody can edit a contact
-        if edits.mark(connection) != edited:
-            make_golden(replace(job, lease=job.lease.held()), main)
-        progress.report("write", 0, 1, 0)
-
-    with main.threads(1, "beside") as pool, main.begin() as connection:
-        worked_out = pool.submit(work_out)
-        return _write_in(connection, job, merged)
+    with main.threads(THREADS, "beside") as pool, main.begin() as connection:
+        return _write_in(connection, job, Beside(job, main, keys, progress, cancel, pool))
 
 
 def _fill(job: Job, main: Database, keys: list[Keys], progress: Progress, cancel: Cancel) -> dict[str, int]:
@@ -335,10 +324,8 @@ def _write(job: Job, main: Database, edited: int) -> dict[str, int] | None:
         return _write_in(connection, job)
 
 
-def _write_in(
-    connection: sa.Connection, job: Job, merged: Callable[[sa.Connection], None] | None = None
-) -> dict[str, int]:
-    written = writing.write(connection, job.tables, job.run_id, job.first_contact_id, merged)
+def _write_in(connection: sa.Connection, job: Job, merging: writing.Merging | None = None) -> dict[str, int]:
+    written = writing.write(connection, job.tables, job.run_id, job.first_contact_id, merging)
     return _end_in(job, connection, written)
 
 

@@ -1,4 +1,4 @@
-"""The new records of a run where they are staged: as rows of a table, or as pages (see `databases.pages`)."""
+"""The records of a run where they are staged: as rows of a table, or as pages (see `databases.pages`)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from ledgerline.ingest.partitions import Job
 
 
 class StagedRecords(Protocol):
+    def known(self) -> pl.DataFrame:
+        """With `staging.MATCHED` and `is_staged`: the known live records of contacts that share a key with a
+        staged record, and the new versions of known records."""
+
     def of(self, contact_ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
         """These columns, of `staging.MATCHED`, of the records with these contact ids, which are in order."""
 
@@ -25,6 +29,14 @@ class StagedRecords(Protocol):
 class InTable:
     job: Job
     main: Database
+
+    def known(self) -> pl.DataFrame:
+        main, tables, nothing = self.main, self.job.tables, staging.MATCHED.to_frame()
+        if self.job.first_load:
+            return together(nothing, nothing)
+        sharing = staging.known_records(main, tables, staging.partners(main, tables), staging.MATCHED)
+        changed = staging.staged(main, tables, 0, self.job.first_contact_id)
+        return together(sharing, changed)
 
     def of(self, contact_ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
         return staging.records_of(self.main, self.job.tables, contact_ids, columns)
@@ -38,6 +50,10 @@ class InPages:
     job: Job
     main: Database
     partitions: Sequence[int]
+
+    def known(self) -> pl.DataFrame:
+        nothing = staging.MATCHED.to_frame()
+        return together(nothing, nothing)
 
     def of(self, contact_ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
         return self._gathered(list(columns), contact_ids)
@@ -57,6 +73,13 @@ class InPages:
     def _pages(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         for partition in self.partitions:
             yield pages.read(self.main, self.job.tables, partition, columns)
+
+
+def together(known: pl.DataFrame, staged: pl.DataFrame) -> pl.DataFrame:
+    """Both in one frame that tells which is staged."""
+    return pl.concat(
+        [known.with_columns(is_staged=pl.lit(value=False)), staged.with_columns(is_staged=pl.lit(value=True))]
+    )
 
 
 def among(rows: pl.DataFrame, contact_ids: pl.Series, *, others: bool = False) -> pl.DataFrame:
