@@ -79,9 +79,9 @@ def test_many_small_partitions_make_the_same_contacts(house: Installation) -> No
 
 
 def test_few_connections_are_enough(house: Installation) -> None:
-    """As few as docs/configuration.md asks for; the main database of SQL Server has its default."""
+    """As few as docs/configuration.md asks for."""
     engine = house.environ["DATABASE_URL"].partition(":")[0]
-    fewest = {"sqlite": "3", "postgresql": "1"}.get(engine, "10")
+    fewest = {"sqlite": "1", "postgresql": "1"}.get(engine, "3")
     house.environ |= {"DB_CONNECTION_LIMIT": fewest, "DB_ACQUIRE_TIMEOUT": "20000"}
     house.write_invoice([ASHA, ASHA_AGAIN, BRAM])
     assert classes(house.ingest(partition_rows=1)) == {"inserted": 2, "merged": 1}

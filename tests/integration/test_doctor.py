@@ -34,9 +34,10 @@ from tests.house import Installation, contact
 from tests.postgres import PostgresServer, free_port
 from tests.servers import SQLSERVER_URL
 
+from ledgerline.databases.database import Database
 from ledgerline.databases.migrate import migrate
 from ledgerline.documents import diagnosis_document
-from ledgerline.errors import DriverMissing
+from ledgerline.errors import DatabaseMissing, DriverMissing
 from ledgerline.operations import doctor
 from ledgerline.operations import doctor_network as network
 from ledgerline.operations.doctor import LONGEST_SECONDS, diagnose
@@ -554,6 +555,20 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     check = fault(examined(tmp_path, {"INVOICE_DATABASE_URL": f"sqlite:///{path}"}))
     assert (check.layer, check.code) == (Layer.DATABASE, Fault.DATABASE_ERROR)
     assert "not an SQLite database" in check.remedy[0]
+
+
+@pytest.mark.parametrize("name", ["main", "invoice"])
+def test_a_folder_in_the_place_of_a_file(tmp_path: Path, name: str) -> None:
+    url = f"sqlite:///{tmp_path.as_posix()}"
+    setting = "DATABASE_URL" if name == "main" else "INVOICE_DATABASE_URL"
+    check = fault(examined(tmp_path, {setting: url}, name))
+    assert (check.layer, check.code) == (Layer.DATABASE, Fault.DATABASE_MISSING)
+    assert "is a folder" in check.detail
+    with (
+        closing(Database(parse_any(url), read_only=name == "invoice")) as database,
+        pytest.raises(DatabaseMissing, match="is a folder"),
+    ):
+        database.read(sa.select(sa.literal(1)))
 
 
 def test_both_are_looked_at_side_by_side(tmp_path: Path) -> None:

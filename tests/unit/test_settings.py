@@ -159,6 +159,19 @@ def test_the_limits_of_a_url_win_for_its_database(folder: Path) -> None:
     assert (settings.invoice.connections, settings.invoice.statement_ms) == (7, 60000)
 
 
+@pytest.mark.parametrize(
+    ("url", "connections"), [("file:./dev.db?connection_limit=1", 3), ("postgresql://h/d", 1)]
+)
+def test_an_embedded_database_has_connections_enough(folder: Path, url: str, connections: int) -> None:
+    settings = load(folder, DATABASE_URL=url, INVOICE_DATABASE_URL="", DB_CONNECTION_LIMIT="1")
+    assert (settings.main.connections, settings.invoice.connections) == (connections, 1)
+
+
+def test_too_few_connections_to_sql_server(folder: Path) -> None:
+    with pytest.raises(SettingsError, match=r"DB_CONNECTION_LIMIT: 2 is too small.*connectionLimit"):
+        load(folder, DATABASE_URL="sqlserver://h;database=d;user=u;connectionLimit=2")
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_encodings_of_windows_editors(folder: Path, encoding: str) -> None:
     (folder / ".env").write_bytes("# Größe\r\nPORT=5000\r\nDB_USER='ü'\r\n".encode(encoding))

@@ -156,6 +156,9 @@ class _Examination:
     def _look_at_file(self) -> Iterator[Check]:
         """An embedded database that is not there: the main one is made when it is first used."""
         path = Path(self.url.database)
+        if path.is_dir():
+            yield self._failed(Layer.DATABASE, Fault.DATABASE_MISSING, f"{path} is a folder, no database.")
+            return
         if path.exists():
             if not may(path, os.R_OK):
                 detail = f"The file {path} may not be read by this process."

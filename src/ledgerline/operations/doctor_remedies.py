@@ -181,7 +181,7 @@ _REMEDIES: Final[Mapping[Fault, Mapping[Engine | None, _Steps]]] = {
             "Verify that the user has access: GRANT SELECT ON database.* TO …",
         ),
         Engine.SQLITE: (
-            "Check the path in {setting}: a relative one starts at the folder in which the command is run.",
+            "Check the path of the file in {setting}: a relative one starts where the command is run.",
             "To try Ledgerline first: ledgerline sample sqlite:///data/invoice.db",
         ),
     },

@@ -10,6 +10,9 @@ from ledgerline.settings.model import DAY_MS, DEFAULTS, PARTS, DatabaseSettings
 from ledgerline.settings.reader import Reader
 from ledgerline.url import DatabaseUrl, Engine, from_parts, parse_url
 
+# A run's transaction, what it reads meanwhile, and what tells of its progress; PostgreSQL does these in turn.
+_LEAST_CONNECTIONS = 3
+
 
 def databases(reader: Reader) -> tuple[DatabaseSettings, DatabaseSettings]:
     """Main and invoice: the same settings, unless a URL has its own."""
@@ -22,7 +25,20 @@ def databases(reader: Reader) -> tuple[DatabaseSettings, DatabaseSettings]:
         retry_delay_ms=reader.read("DB_RETRY_DELAY", values.whole(0, DAY_MS)),
     )
     invoice = replace(main, url=_database_url(reader, "INVOICE_"))
-    return _with_own_limits(main), _with_own_limits(invoice)
+    return _with_room(reader, _with_own_limits(main)), _with_own_limits(invoice)
+
+
+def _with_room(reader: Reader, main: DatabaseSettings) -> DatabaseSettings:
+    """With connections enough for a run; those of an embedded database are no load to any server."""
+    if main.connections >= _LEAST_CONNECTIONS or main.url.engine is Engine.POSTGRESQL:
+        return main
+    if main.url.engine is Engine.SQLSERVER:
+        few = SettingsError(
+            f"{main.connections} is too small for a main database on SQL Server.",
+            hint=f"Allow {_LEAST_CONNECTIONS} or more, here or as connectionLimit of the connection string.",
+        )
+        reader.refuse("DB_CONNECTION_LIMIT", few)
+    return replace(main, connections=_LEAST_CONNECTIONS)
 
 
 def _with_own_limits(database: DatabaseSettings) -> DatabaseSettings:

@@ -267,6 +267,8 @@ class SQLite:
         if isinstance(error, LedgerlineError):
             return error
         text = str(getattr(error, "orig", None) or error)
+        if file_of(url).is_dir():  # opened without complaint, and read as a broken disk
+            return DatabaseMissing(f"{url.database!r} is a folder.", hint="Name the database's file in it.")
         known: tuple[tuple[str, type[DatabaseError], str], ...] = (
             ("unable to open database file", DatabaseMissing, f"Check the path {url.database!r}."),
             ("failed to open", DatabaseMissing, f"Check the path {url.database!r}."),  # ADBC
