@@ -475,7 +475,10 @@ def _with_contact(table: sa.Table, links: sa.Table) -> sa.Select[Any]:
 
 
 def gather_members(connection: sa.Connection, staging: Staging, *, first_load: bool) -> None:
-    """Put `members` into one table, so that slices of it are cheap."""
+    """Put the live records of all linked and touched contacts into one table, so that slices of it are cheap.
+
+    With `RECORDS`; `contact_id` is the contact that they belong to after the run.
+    """
     names = [column.name for column in staging.members.columns]
     for chosen in _members(staging, first_load=first_load):
         connection.execute(staging.members.insert().from_select(names, chosen))
@@ -483,22 +486,14 @@ def gather_members(connection: sa.Connection, staging: Staging, *, first_load: b
 
 
 def gathered(main: Database, staging: Staging, lower: int, upper: int) -> pl.DataFrame:
-    """`members` of contacts with ids in (lower, upper], from the table where they were gathered."""
+    """The gathered records of contacts with ids in (lower, upper]."""
     return typed(
         main.read(sa.select(staging.members).where(*_within(staging.members, lower, upper))), RECORDS
     )
 
 
-def members(main: Database, staging: Staging, *, first_load: bool) -> pl.DataFrame:
-    """The live records of all linked and touched contacts.
-
-    `RECORDS`, with `contact_id` the contact that they belong to after the run.
-    """
-    return typed(main.read(sa.union_all(*_members(staging, first_load=first_load))), RECORDS)
-
-
 def _members(staging: Staging, *, first_load: bool) -> list[sa.Select[Any]]:
-    """Queries which together give `members`, each in the order of the table's columns."""
+    """Queries which together give these records, each in the order of the table's columns."""
     if first_load:
         return [linked(staging)]
     links, touched = staging.links, staging.touched

@@ -82,7 +82,7 @@ def make_golden(job: Job, main: Database, held: Held | None = None, seen: Seen |
         staging.clear(connection, staging.made(tables))
     edited = _edited(job, main, tables)
     slices = staging.slices(staging.remade(main, tables), CONTACTS_AT_ONCE)
-    members, gather = _members(job, main, held, are_many=len(slices) > 1)
+    members, gather = _members(job, main, held)
     for part, current in _one_ahead(main, partial(_current, job, main, seen), slices, gather):
         rows, before = members(part), current.result()
         made = remade(rows, before, edited, job)
@@ -101,20 +101,17 @@ def make_golden(job: Job, main: Database, held: Held | None = None, seen: Seen |
 
 
 def _members(
-    job: Job, main: Database, held: Held | None, *, are_many: bool
+    job: Job, main: Database, held: Held | None
 ) -> tuple[Callable[[Slice], pl.DataFrame], Callable[[], None]]:
-    """How the records of a slice of the contacts are had, and what has to be done before.
+    """How the records of a slice of the contacts are had, and what has to be done before."""
+    if held is None:
+        return partial(_gathered, job, main), partial(_gather, job, main)
+    every = held.members(main)
+    return lambda part: every.filter(pl.col("contact_id").is_in(part.ids.implode())), _nothing
 
-    are_many  whether there are several slices
-    """
-    if held is not None:
-        every = held.members(main)
-        return lambda part: every.filter(pl.col("contact_id").is_in(part.ids.implode())), _nothing
-    if are_many:
-        return lambda part: staging.gathered(main, job.tables, part.lower, part.upper), partial(
-            _gather, job, main
-        )
-    return lambda _: staging.members(main, job.tables, first_load=job.first_load), _nothing
+
+def _gathered(job: Job, main: Database, part: Slice) -> pl.DataFrame:
+    return staging.gathered(main, job.tables, part.lower, part.upper)
 
 
 def _gather(job: Job, main: Database) -> None:

@@ -41,7 +41,7 @@ class Held:
         return self.staged.filter(is_new & is_named).select("source_record_id", "contact_id")
 
     def members(self, main: Database) -> pl.DataFrame:
-        """The live records of all linked and touched contacts, see `staging.members`."""
+        """The live records of all linked and touched contacts, as `staging.gather_members` has them."""
         tables = self.job.tables
         touched, links = staging.touched(main, tables), staging.linked_to(main, tables)
         unseen = touched.filter(~touched.is_in(self.contacts.implode())).sort()  # where a record has ended
