@@ -346,10 +346,11 @@ def _sharing(staging: Staging) -> tuple[Query, Query]:
         ).subquery(kind.lower())
         for column, kind in ((records.c.email, "EMAIL"), (records.c.phone, "PHONE"))
     )
-    further = [
-        sa.select(contact_points.c.contact_id).join(values, contact_points.c.value == values.c.value)
-        for values in (emails, phones)
-    ]
+    values = sa.union(
+        sa.select(records.c.email.label("value")).where(records.c.email.is_not(None)),
+        sa.select(records.c.phone).where(records.c.phone.is_not(None)),
+        sa.select(points.c.value),
+    ).subquery("further")  # no address is a number: both in one, PostgreSQL may read all of its points for it
     return sa.union(
         sa.select(contacts.c.id.label("contact_id")).join(emails, contacts.c.email == emails.c.value),
         sa.select(contacts.c.id).join(phones, contacts.c.mobile_e164 == phones.c.value),
@@ -358,7 +359,7 @@ def _sharing(staging: Staging) -> tuple[Query, Query]:
             records, source_records.c.identity_key == records.c.identity_key
         ),
         sa.select(records.c.contact_id),
-        *further,
+        sa.select(contact_points.c.contact_id).join(values, contact_points.c.value == values.c.value),
     )
 
 
