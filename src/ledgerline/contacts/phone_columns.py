@@ -7,6 +7,7 @@ goes, each distinct value once, to `clean_phones`.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import phonenumbers
@@ -211,6 +212,7 @@ def _is_sound() -> pl.Expr:
     return _PHONE.is_not_null() & (~_IS_CUT | _has_length(_COMPACT.str.strip_prefix("+").str.len_bytes()))
 
 
+@lru_cache(maxsize=32)
 def _is_junk(region: str) -> pl.Expr:
     """Whether an invalid number is no placeholder and too short, or too plain, to be several numbers."""
     digits = _COMPACT.str.strip_prefix("+")

@@ -7,7 +7,7 @@ prefixes of a few countries) or by trying again (an unknown country code) is lef
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 import phonenumbers
@@ -21,27 +21,32 @@ from ledgerline.contacts.phones import VALID_PLACEHOLDERS, national_number, pars
 _NUMBER: Final = pl.col("number")
 _BARE: Final = pl.col("bare")
 TYPE: Final = pl.col("phone_type")
+_IS_PLACEHOLDER: Final = _NUMBER.is_in(VALID_PLACEHOLDERS)
 
 
 class _Plan(Plan):
     """The numbering plan of one region, as expressions over a column of national numbers."""
 
-    def line_type(self, number: pl.Expr) -> pl.Expr:
+    @cached_property
+    def line_type(self) -> pl.Expr:
         """A PhoneType, or null where the number is not valid in this region."""
         return (
-            pl.when(~_fits(number, self.general))
+            pl.when(~_fits(_NUMBER, self.general))
             .then(None)
-            .when(_fits(number, *self.others))
+            .when(_fits(_NUMBER, *self.others))
             .then(pl.lit(PhoneType.OTHER.value))
-            .when(_fits(number, self.mobile))
+            .when(_fits(_NUMBER, self.mobile))
             .then(pl.lit(PhoneType.MOBILE.value))
-            .when(_fits(number, self.fixed))
+            .when(_fits(_NUMBER, self.fixed))
             .then(pl.lit(PhoneType.FIXED.value))
         )
 
-    def claims(self, number: pl.Expr) -> pl.Expr:
+    @cached_property
+    def claims(self) -> pl.Expr:
         """Whether a typed number is this region's, valid or not, unless an earlier region claims it."""
-        return number.str.contains(_start(self.leading_digits)) if self.leading_digits else TYPE.is_not_null()
+        return (
+            _NUMBER.str.contains(_start(self.leading_digits)) if self.leading_digits else TYPE.is_not_null()
+        )
 
     def without_prefix(self, number: pl.Expr) -> pl.Expr:
         return _without(self.national_prefix, number) if self.national_prefix else number
@@ -172,7 +177,7 @@ def _significant(numbers: pl.DataFrame, plan: _Plan) -> pl.DataFrame:
 
 def _typed(numbers: pl.DataFrame, calling_code: int) -> pl.DataFrame:
     """Add to significant numbers of one calling code their type and E.164 form; leave placeholders out."""
-    typed = _placed(numbers, calling_code).filter(TYPE.is_null() | ~_NUMBER.is_in(VALID_PLACEHOLDERS))
+    typed = _placed(numbers, calling_code).filter(TYPE.is_null() | ~_IS_PLACEHOLDER)
     e164 = pl.concat_str(pl.lit(f"+{calling_code}"), _NUMBER)
     return typed.with_columns(phone=pl.when(TYPE.is_not_null()).then(e164))
 
@@ -181,12 +186,12 @@ def _placed(numbers: pl.DataFrame, calling_code: int) -> pl.DataFrame:
     """Add the type that a number has in its region, the first to claim it of those that share the code."""
     plans = _plans(calling_code)
     if len(plans) == 1:
-        return numbers.with_columns(phone_type=plans[0].line_type(_NUMBER))
+        return numbers.with_columns(phone_type=plans[0].line_type)
     placed = []
     for plan in plans:
-        typed = numbers.with_columns(phone_type=plan.line_type(_NUMBER))
-        placed.append(typed.filter(plan.claims(_NUMBER)))
-        numbers = typed.filter(~plan.claims(_NUMBER)).drop("phone_type")
+        typed = numbers.with_columns(phone_type=plan.line_type)
+        placed.append(typed.filter(plan.claims))
+        numbers = typed.filter(~plan.claims).drop("phone_type")
         if numbers.is_empty():
             break
     return pl.concat([*placed, numbers.with_columns(phone_type=pl.lit(None, pl.String))])
