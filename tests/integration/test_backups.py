@@ -29,15 +29,9 @@ from tests.servers import new_database
 
 from ledgerline.databases.database import Database
 from ledgerline.databases.migrate import migrate
-from ledgerline.databases.schema import (
-    Staging,
-    contacts,
-    metadata,
-    source_pauses,
-    source_records,
-    templates,
-)
+from ledgerline.databases.schema import contacts, metadata, source_pauses, source_records, templates
 from ledgerline.databases.staging import create as create_staging
+from ledgerline.databases.staging_tables import Staging
 from ledgerline.errors import (
     BackupDamaged,
     BackupError,

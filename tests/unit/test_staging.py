@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ledgerline.databases import staging
 from ledgerline.databases.database import Database
 from ledgerline.databases.migrate import migrate
-from ledgerline.databases.schema import Staging
+from ledgerline.databases.staging_tables import Staging
 from ledgerline.url import parse_url
 
 

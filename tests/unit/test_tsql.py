@@ -27,6 +27,7 @@ from ledgerline.databases.database import Database
 from ledgerline.databases.engines import Load
 from ledgerline.databases.engines.sqlserver import TAKE_TURN, unconnected_dialect
 from ledgerline.databases.runs import Run
+from ledgerline.databases.staging_tables import Staging
 from ledgerline.errors import AuthNotConfigured, DatabaseUnreachable
 from ledgerline.ingest.run import Cancel
 from ledgerline.operations.doctor_findings import Diagnosis
@@ -42,7 +43,7 @@ _NOTHING = Diagnosis((), None)
 TABLES = [
     *schema.metadata.sorted_tables,
     *schema.activity.sorted_tables,
-    *schema.Staging(1, "INVOICE").tables,
+    *Staging(1, "INVOICE").tables,
 ]
 
 

@@ -8,14 +8,8 @@ import polars as pl
 import sqlalchemy as sa
 
 from ledgerline.databases.engines import BOUND_AT_ONCE, Loader, in_lots
-from ledgerline.databases.schema import (
-    Staging,
-    contact_owners,
-    contact_points,
-    contacts,
-    owners,
-    source_records,
-)
+from ledgerline.databases.schema import contact_owners, contact_points, contacts, owners, source_records
+from ledgerline.databases.staging_tables import Staging
 
 _OWNER_IDS = pl.Schema({"owner": pl.String, "owner_id": pl.Int64})
 

@@ -14,7 +14,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from ledgerline.databases.database import Database
-from ledgerline.databases.schema import Staging
+from ledgerline.databases.staging_tables import Staging
 
 _HEAD = ("record_key", "source_record_id", "contact_id", "name")  # what is read apart from all else
 _LEVEL = 1  # of zstd's: more takes longer, and hardly less room

@@ -7,7 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ledgerline.databases.runs import named
-from ledgerline.databases.schema import ENDED, Staging, contacts, source_records
+from ledgerline.databases.schema import ENDED, contacts, source_records
+from ledgerline.databases.staging_tables import Staging
 
 Section = dict[str, Any]
 

@@ -15,7 +15,6 @@ from ledgerline.databases import images
 from ledgerline.databases.schema import (
     ENDED,
     OF_ITS_RECORD,
-    Staging,
     changes,
     contact_owners,
     contact_points,
@@ -29,6 +28,7 @@ from ledgerline.databases.schema import (
     value_suggestions,
 )
 from ledgerline.databases.staging import choose
+from ledgerline.databases.staging_tables import Staging
 
 REASONS = ("match_rule", "match_partner", "match_score")  # why a record belongs to its contact
 DETAILS = (

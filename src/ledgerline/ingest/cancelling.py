@@ -7,7 +7,7 @@ from contextlib import suppress
 from ledgerline.databases import going, runs, staging
 from ledgerline.databases.database import Database
 from ledgerline.databases.runs import RUNNING, Run
-from ledgerline.databases.schema import Staging
+from ledgerline.databases.staging_tables import Staging
 from ledgerline.errors import Cancelled, RunInProgress, RunMissing, RunNotGoing
 from ledgerline.ingest.opening import leased
 

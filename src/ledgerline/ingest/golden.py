@@ -14,8 +14,9 @@ from ledgerline.contacts.edits import EDITS, effective, overlay
 from ledgerline.contacts.survive import Golden, survive
 from ledgerline.databases import edits, staging
 from ledgerline.databases.database import Database
-from ledgerline.databases.schema import Staging, changes
+from ledgerline.databases.schema import changes
 from ledgerline.databases.staging import Slice
+from ledgerline.databases.staging_tables import Staging
 from ledgerline.databases.writing import DETAILS
 from ledgerline.ingest.held import Held
 from ledgerline.ingest.partitions import Job

@@ -12,7 +12,7 @@ from ledgerline.databases import going, runs, staging, writing
 from ledgerline.databases.database import Database
 from ledgerline.databases.retry import patiently
 from ledgerline.databases.runs import Lease, Run
-from ledgerline.databases.schema import Staging
+from ledgerline.databases.staging_tables import Staging
 from ledgerline.errors import Cancelled, DatabaseError, LeaseLost, LedgerlineError
 from ledgerline.ingest.partitions import Job
 from ledgerline.ingest.progress import Cancel

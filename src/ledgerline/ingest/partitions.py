@@ -17,13 +17,14 @@ from ledgerline.contacts.clean import clean
 from ledgerline.contacts.keys import Keys, identity_key, match_keys
 from ledgerline.contacts.model import RAW, VALUE_SEPARATOR, Reason
 from ledgerline.contacts.texts import storable_column
-from ledgerline.databases import pages, runs, staging
+from ledgerline.databases import known_rows, pages, runs, staging
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines import Load
+from ledgerline.databases.known_rows import Known
 from ledgerline.databases.pages import Page
 from ledgerline.databases.runs import Lease
-from ledgerline.databases.schema import ENDED, RECEIPT_COUNTS, RECORD_ID, Staging
-from ledgerline.databases.staging import Known
+from ledgerline.databases.schema import ENDED, RECEIPT_COUNTS, RECORD_ID
+from ledgerline.databases.staging_tables import Staging
 from ledgerline.ingest.pace import Pace
 from ledgerline.ingest.unreadable import marked, read
 from ledgerline.sources import Partition, Source
@@ -93,19 +94,19 @@ class KnownRows:
         if self._job.first_load:
             return Known.nothing()
         if partition.without_key:
-            return staging.keyless(self._main, self._job.system)
+            return known_rows.without_key(self._main, self._job.system)
         if partition.since is not None:
-            return staging.known_of(self._main, self._job.system, record_keys)
+            return known_rows.of_keys(self._main, self._job.system, record_keys)
         if not self._integer_keys:
             return self.all()
         lower = partition.lower if isinstance(partition.lower, int) else None
         upper = partition.upper if isinstance(partition.upper, int) else None
-        return staging.known(self._main, self._job.system, lower, upper)
+        return known_rows.in_range(self._main, self._job.system, lower, upper)
 
     def all(self) -> Known:
         with self._lock:
             if self._all is None:
-                self._all = staging.known_by_id(self._main, self._job.system)
+                self._all = known_rows.all_of(self._main, self._job.system)
             return self._all
 
 

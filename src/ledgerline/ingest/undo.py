@@ -18,7 +18,6 @@ from ledgerline.databases.database import Database
 from ledgerline.databases.engines import Server
 from ledgerline.databases.runs import Lease, Run
 from ledgerline.databases.schema import (
-    Staging,
     changes,
     contact_edits,
     contact_versions,
@@ -27,6 +26,7 @@ from ledgerline.databases.schema import (
     source_records,
     undo_kept,
 )
+from ledgerline.databases.staging_tables import Staging
 from ledgerline.databases.undoing import Fate, Undoing, Work
 from ledgerline.errors import UndoRefused, UsageError
 from ledgerline.ingest.golden import comparable

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from ledgerline.databases.schema import is_staging
+from ledgerline.databases.staging_tables import is_staging
 
 _PAGE = 2_000  # rows
 _MODULUS = 1 << 256

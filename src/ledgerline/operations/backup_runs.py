@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from ledgerline.databases import runs, staging
 from ledgerline.databases.database import Database
 from ledgerline.databases.runs import RUNNING
-from ledgerline.databases.schema import Staging, duties, ingestion_runs, leases
+from ledgerline.databases.schema import duties, ingestion_runs, leases
+from ledgerline.databases.staging_tables import Staging
 
 _WHY = "It was at work, or waited to be resumed, when the backup was taken that was restored."
 

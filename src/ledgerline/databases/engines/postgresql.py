@@ -30,7 +30,7 @@ from ledgerline.databases.engines import (
     without_secondary_indexes,
 )
 from ledgerline.databases.engines.arrow import ArrowConnection, SharedDatabase
-from ledgerline.databases.schema import PASSING
+from ledgerline.databases.staging_tables import PASSING
 from ledgerline.errors import (
     ColumnMissing,
     DatabaseError,
