@@ -221,7 +221,8 @@ def test_another_rule_mapping_or_column_begins_anew(full_house: Installation) ->
     assert house.ingest().since is not None
     assert house.ingest(INVOICE_ACTIVE="del_sts=N").since is None
     assert house.ingest().since is not None
-    house.change("ALTER TABLE {contacts} ADD other_time TIMESTAMP")
+    moment = "DATETIME2" if house.engine == "sqlserver" else "TIMESTAMP"  # which is a rowversion there
+    house.change(f"ALTER TABLE {{contacts}} ADD other_time {moment}")
     assert house.ingest(INVOICE_UPDATED_COLUMN="other_time").since is None
     assert house.ingest().since is None  # nothing is in that column yet
     assert house.ingest(INVOICE_UPDATED_COLUMN="updated_at").since is None
