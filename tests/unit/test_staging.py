@@ -39,7 +39,7 @@ def test_contacts_that_a_run_is_about_are_found_by_an_index(
         staging.create(connection, tables)
     for _ in range(2):  # as a second attempt of the run does
         assert staging.known_records(
-            database, tables, staging.partners(database, tables), staging.MATCHED
+            database, tables, staging.partners(database, tables, 1), staging.MATCHED
         ).is_empty()
     (index,) = sa.inspect(database.engine).get_indexes(tables.chosen.name)
     assert index["column_names"] == ["contact_id"]

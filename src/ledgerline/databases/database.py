@@ -28,7 +28,7 @@ from ledgerline.errors import LedgerlineError
 from ledgerline.url import DatabaseUrl, Engine
 
 T = TypeVar("T")
-_CONNECTIONS_ASIDE = 3  # the transaction's, that of the thread beside it, and a run's heartbeat's
+_CONNECTIONS_ASIDE = 3  # the transaction's, that of threads beside it in turn, and a run's heartbeat's
 
 
 class Database:

@@ -174,14 +174,15 @@ def all_staged(main: Database, staging: Staging) -> pl.DataFrame:
     return typed(main.read(sa.select(*_columns(staging.records, RECORDS))), RECORDS)
 
 
-def partners(main: Database, staging: Staging) -> pl.Series:
-    """The ids of all contacts that share a key with a staged record, in order.
+def partners(main: Database, staging: Staging, first_contact_id: int) -> pl.Series:
+    """The ids of all known contacts that share a key with a staged record, in order.
 
     A key is an e-mail address, a phone number, or name and company; the staged records' own contacts are
     among them.
     """
     with main.threads(_THREADS, "partners") as pool:
-        return pl.concat(pool.map(main.read, _sharing(staging)))["contact_id"].unique().sort()
+        found = pl.concat(pool.map(main.read, _sharing(staging, first_contact_id)))
+    return found["contact_id"].unique().sort()
 
 
 def known_records(main: Database, staging: Staging, ids: pl.Series, schema: pl.Schema) -> pl.DataFrame:
@@ -215,7 +216,7 @@ def _choosing(main: Database, staging: Staging, ids: pl.Series, *, indexed: bool
         yield lambda column: column.in_(sa.select(chosen.c.contact_id))
 
 
-def _sharing(staging: Staging) -> tuple[Query, Query]:
+def _sharing(staging: Staging, first_contact_id: int) -> tuple[Query, Query]:
     """The contacts that share a key with a staged record: halves that take about as long."""
     records, points = staging.records, staging.points
     emails, phones = (
@@ -229,7 +230,7 @@ def _sharing(staging: Staging) -> tuple[Query, Query]:
         sa.select(records.c.email.label("value")).where(records.c.email.is_not(None)),
         sa.select(records.c.phone).where(records.c.phone.is_not(None)),
         sa.select(points.c.value),
-    ).subquery("further")  # no address is a number: both in one, PostgreSQL may read all of its points for it
+    ).subquery("further")  # both in one, for no value is both: PostgreSQL may read all points for a join
     return sa.union(
         sa.select(contacts.c.id.label("contact_id")).join(emails, contacts.c.email == emails.c.value),
         sa.select(contacts.c.id).join(phones, contacts.c.mobile_e164 == phones.c.value),
@@ -237,7 +238,7 @@ def _sharing(staging: Staging) -> tuple[Query, Query]:
         sa.select(source_records.c.contact_id).join(
             records, source_records.c.identity_key == records.c.identity_key
         ),
-        sa.select(records.c.contact_id),
+        sa.select(records.c.contact_id).where(records.c.contact_id < first_contact_id),
         sa.select(contact_points.c.contact_id).join(values, contact_points.c.value == values.c.value),
     )
 
@@ -309,8 +310,12 @@ def _scalar(main: Database, query: sa.Select[Any]) -> int:
 
 
 def is_small(main: Database, staging: Staging, rows: int) -> bool:
-    """Whether no more than so many records are staged."""
-    some = sa.select(staging.records.c.record_key).limit(rows + 1).subquery("some")
+    """Whether no more than so many records are staged or ended."""
+    records, marks = staging.records, staging.marks
+    keys = sa.union_all(
+        sa.select(records.c.record_key), sa.select(marks.c.record_key).where(marks.c.mark.in_(ENDED))
+    ).subquery("keys")
+    some = sa.select(keys.c.record_key).limit(rows + 1).subquery("some")
     return _scalar(main, sa.select(sa.func.count()).select_from(some)) <= rows
 
 
@@ -439,6 +444,14 @@ class Current:
             details.filter(pl.col("contact_id").is_in(chosen)) for details in (self.points, self.owners)
         )
         return Current(self.contacts.filter(pl.col("id").is_in(chosen)), points, owners)
+
+    def beside(self, others: Current) -> Current:
+        """These contacts and others."""
+        return Current(
+            pl.concat([self.contacts, others.contacts]),
+            pl.concat([self.points, others.points]),
+            pl.concat([self.owners, others.owners]),
+        )
 
 
 def touch(connection: sa.Connection, staging: Staging, first_contact_id: int) -> None:

@@ -1,7 +1,7 @@
 """The one writing transaction of a run, as named set-based statements.
 
 Everything here runs on one connection inside one transaction: it is all there, or not there. The order
-matters and is told by `write`. A first load writes otherwise, see `filling`.
+matters and is told by `_Writing.merge`. A first load writes otherwise, see `filling`.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Merging(Protocol):
         """Returns when links and suggestions are staged."""
 
     def merged(self, connection: sa.Connection) -> None:
-        """Returns when golden contacts are staged too."""
+        """Returns when golden contacts are staged too, and nobody can edit a contact any more."""
 
 
 def write(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -10,14 +10,13 @@ import sqlalchemy as sa
 from ledgerline.contacts.keys import Keys
 from ledgerline.databases import edits
 from ledgerline.databases.database import Database
-from ledgerline.ingest.golden import Seen, make_golden, see
+from ledgerline.ingest.golden import make_golden, see
 from ledgerline.ingest.held import Held, hold
 from ledgerline.ingest.joining import join_records
 from ledgerline.ingest.partitions import Job
 from ledgerline.ingest.progress import Cancel, Progress
-from ledgerline.ingest.staged import InTable
 
-THREADS = 3  # one reads contacts as they are while another matches, and a third waits for both
+THREADS = 2  # the contacts are looked at while their records are matched
 
 
 class Beside:
@@ -37,30 +36,29 @@ class Beside:
         self._keys = keys
         self._progress = progress
         self._cancel = cancel
-        self._pool = pool
-        self._found = pool.submit(self._find)
+        self._records = pool.submit(hold, job, main)
+        self._joined = pool.submit(self._join)
         self._made = pool.submit(self._make)
 
     def linked(self) -> None:
-        self._found.result()
+        self._joined.result()
         self._cancel.check()
 
     def merged(self, connection: sa.Connection) -> None:
-        (held, _), edited = self._found.result(), self._made.result()
+        edited = self._made.result()
         self._cancel.check()
         self._job.lease.check(connection)  # not before, for from here on nobody can edit a contact
         if edits.mark(connection) != edited:
-            make_golden(replace(self._job, lease=self._job.lease.held()), self._main, held)
+            make_golden(replace(self._job, lease=self._job.lease.held()), self._main, self._records.result())
         self._progress.report("write", 0, 1, 0)
 
-    def _find(self) -> tuple[Held | None, Future[Seen | None] | None]:
-        held = hold(self._job, self._main)
-        seen = None if held is None else self._pool.submit(see, self._job, self._main, held.contacts)
-        join_records(self._job, self._main, self._keys, held or InTable(self._job, self._main))
-        return held, seen
+    def _join(self) -> None:
+        join_records(self._job, self._main, self._keys, self._records.result())
 
     def _make(self) -> int:
-        held, seen = self._found.result()
+        records = self._records.result()
+        seen = see(self._main, records.contacts) if isinstance(records, Held) else None
+        self._joined.result()
         self._cancel.check()
         self._progress.report("merge", 0, 1, 0)
-        return make_golden(self._job, self._main, held, None if seen is None else seen.result())
+        return make_golden(self._job, self._main, records, seen)

@@ -20,6 +20,7 @@ from ledgerline.databases.staging_tables import Staging
 from ledgerline.databases.writing import DETAILS
 from ledgerline.ingest.held import Held
 from ledgerline.ingest.partitions import Job
+from ledgerline.ingest.staged import RunRecords
 
 CONTACTS_AT_ONCE = 25_000
 COMPARED = (
@@ -59,19 +60,15 @@ class Seen:
     mark: int
 
 
-def see(job: Job, main: Database, ids: pl.Series) -> Seen | None:
-    """Look at known contacts; None where they are too many for one statement."""
-    known = ids.filter(ids < job.first_contact_id)
-    if known.len() > main.server.named_at_once:
-        return None
+def see(main: Database, ids: pl.Series) -> Seen:
+    """Look at known contacts, at most as many as a statement can name."""
     mark = _mark(main)
-    return Seen(known, staging.current_among(main, known), mark)
+    return Seen(ids, staging.current_among(main, ids), mark)
 
 
-def make_golden(job: Job, main: Database, held: Held | None = None, seen: Seen | None = None) -> int:
+def make_golden(job: Job, main: Database, records: RunRecords, seen: Seen | None = None) -> int:
     """Stage the golden rows of every linked or touched contact, slice by slice, and their changes.
 
-    held  the records that they are made of; None: they are to be read
     seen  the contacts as they are, or most of them; None: they are to be read
 
     Returns the mark of the edits that were regarded (see `databases.edits`).
@@ -83,7 +80,7 @@ def make_golden(job: Job, main: Database, held: Held | None = None, seen: Seen |
         staging.clear(connection, staging.made(tables))
     edited = _edited(job, main, tables)
     slices = staging.slices(staging.remade(main, tables), CONTACTS_AT_ONCE)
-    members, gather = _members(job, main, held)
+    members, gather = _members(job, main, records)
     for part, current in _one_ahead(main, partial(_current, job, main, seen), slices, gather):
         rows, before = members(part), current.result()
         made = remade(rows, before, edited, job)
@@ -102,12 +99,12 @@ def make_golden(job: Job, main: Database, held: Held | None = None, seen: Seen |
 
 
 def _members(
-    job: Job, main: Database, held: Held | None
+    job: Job, main: Database, records: RunRecords
 ) -> tuple[Callable[[Slice], pl.DataFrame], Callable[[], None]]:
     """How the records of a slice of the contacts are had, and what has to be done before."""
-    if held is None:
+    if not isinstance(records, Held):
         return partial(_gathered, job, main), partial(_gather, job, main)
-    every = held.members(main)
+    every = records.members(main)
     return lambda part: every.filter(pl.col("contact_id").is_in(part.ids.implode())), _nothing
 
 
@@ -135,10 +132,12 @@ def _mark(main: Database) -> int:
 def _current(job: Job, main: Database, seen: Seen | None, part: Slice) -> staging.Current | None:
     if job.first_load:
         return None
+    if seen is None:
+        return staging.current(main, job.tables, part, job.first_contact_id)
     known = part.ids.filter(part.ids < job.first_contact_id)
-    if seen is not None and known.is_in(seen.ids.implode()).all():
-        return seen.contacts.only(known)
-    return staging.current(main, job.tables, part, job.first_contact_id)
+    unseen = known.filter(~known.is_in(seen.ids.implode()))  # where a record has ended
+    contacts = seen.contacts.only(known)
+    return contacts.beside(staging.current_among(main, unseen)) if unseen.len() else contacts
 
 
 def _one_ahead(

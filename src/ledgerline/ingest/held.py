@@ -1,7 +1,7 @@
 """What a small run is about, in memory: the records it staged, and those known that share keys with them.
 
 Nearly all that a run asks the database for between staging and writing are these few rows, over and over.
-They are read once and whole; a larger run reads of them what it needs when it needs it (`staged.InTable`).
+They are read once and whole; a larger run reads of them what it needs when it needs it (`InTable`).
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import polars as pl
 from ledgerline.databases import staging
 from ledgerline.databases.database import Database
 from ledgerline.ingest.partitions import Job
-from ledgerline.ingest.staged import among, together
+from ledgerline.ingest.staged import InTable, among, together
 
 _CONTACTS_HELD = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One of the `StagedRecords`."""
+    """One of the `RunRecords`. Of all records a key and an id tell which it is: there is but one source."""
 
     job: Job
     staged: pl.DataFrame  # `staging.RECORDS` of all that is staged, in the order of contacts
@@ -50,16 +50,15 @@ class Held:
             records.append(staging.known_records(main, tables, unseen, staging.RECORDS))
         rows = pl.concat(records).join(links, on=["record_key", "source_record_id"], how="left")
         is_member = pl.col("linked").is_not_null() | pl.col("contact_id").is_in(touched.implode())
-        return (
-            rows.filter(is_member).with_columns(contact_id=pl.coalesce("linked", "contact_id")).drop("linked")
-        )
+        members = rows.filter(is_member)
+        return members.with_columns(contact_id=pl.coalesce("linked", "contact_id")).drop("linked")
 
 
-def hold(job: Job, main: Database) -> Held | None:
-    """The records of a run that has staged few; None where they share keys with too many contacts."""
-    contacts = staging.partners(main, job.tables)
+def hold(job: Job, main: Database) -> Held | InTable:
+    """The records of a run that has staged few; where they share keys with too many contacts, not held."""
+    contacts = staging.partners(main, job.tables, job.first_contact_id)
     if contacts.len() > _CONTACTS_HELD:
-        return None
+        return InTable(job, main, contacts)
     partners = staging.known_records(main, job.tables, contacts, staging.RECORDS)
     staged = staging.all_staged(main, job.tables).sort("contact_id", "record_key", "source_record_id")
     return Held(job, staged, partners, contacts)

@@ -17,7 +17,7 @@ from ledgerline.contacts.model import MatchRule
 from ledgerline.databases import staging
 from ledgerline.databases.database import Database
 from ledgerline.ingest.partitions import Job
-from ledgerline.ingest.staged import StagedRecords
+from ledgerline.ingest.staged import RunRecords
 
 _SAMPLED_CONTACTS, _SAMPLES = 50_000, 50
 
@@ -52,15 +52,15 @@ class Blocked:
         return blocks
 
 
-def join_records(job: Job, main: Database, keys: list[Keys], staged: StagedRecords) -> Joined:
+def join_records(job: Job, main: Database, keys: list[Keys], records: RunRecords) -> Joined:
     """Match the staged records with each other and with what is known; stage the links and suggestions.
 
     Call `prepare_joins` before.
     """
-    return link_records(job, main, block_records(job, main, keys, staged), staged)
+    return link_records(job, main, block_records(job, main, keys, records), records)
 
 
-def block_records(job: Job, main: Database, keys: list[Keys], staged: StagedRecords) -> Blocked:
+def block_records(job: Job, main: Database, keys: list[Keys], records: RunRecords) -> Blocked:
     """Find the staged records that share a key, with each other or with what is known.
 
     Records have numbers: known ones before new ones, those of older contacts first. The smallest number of a
@@ -70,7 +70,7 @@ def block_records(job: Job, main: Database, keys: list[Keys], staged: StagedReco
     """
     with main.threads(1, "sample") as pool:
         sampled = None if job.first_load else pool.submit(_sample, job, main)
-        known = _numbered(staged.known())
+        known = _numbered(records.known())
         first_new = job.first_contact_id - known.height  # the contact id of a new record less its number
         in_order = sorted(keys, key=Keys.first)  # to sort them as a whole would take their memory twice
         new = Keys.concat(in_order).renumbered(known.height)
@@ -82,10 +82,10 @@ def block_records(job: Job, main: Database, keys: list[Keys], staged: StagedReco
     return Blocked(known, first_new, blocks)
 
 
-def link_records(job: Job, main: Database, blocked: Blocked, staged: StagedRecords) -> Joined:
+def link_records(job: Job, main: Database, blocked: Blocked, records: RunRecords) -> Joined:
     """Match the records that share keys; stage the links and suggestions, and what else is touched."""
     tables = job.tables
-    joined = compare_records(job, main, blocked, staged)
+    joined = compare_records(job, main, blocked, records)
     with main.begin([(tables.links, joined.links), (tables.suggestions, joined.suggestions)]) as connection:
         if not job.first_load:
             staging.touch(connection, tables, job.first_contact_id)
@@ -94,7 +94,7 @@ def link_records(job: Job, main: Database, blocked: Blocked, staged: StagedRecor
     return joined
 
 
-def compare_records(job: Job, main: Database, blocked: Blocked, staged: StagedRecords) -> Joined:
+def compare_records(job: Job, main: Database, blocked: Blocked, staged: RunRecords) -> Joined:
     """Match the records that share keys: links and suggestions, in the columns of their staging tables."""
     known, first_new = blocked.known, blocked.first_new
     blocks = blocked.taken()
@@ -141,7 +141,7 @@ def _numbered(known: pl.DataFrame) -> pl.DataFrame:
 
 
 def _split_pairs(
-    main: Database, system: str, staged: StagedRecords, known: pl.DataFrame, first_new: int
+    main: Database, system: str, staged: RunRecords, known: pl.DataFrame, first_new: int
 ) -> pl.DataFrame | None:
     """[left, right]: the numbers of records that a person declared to be different people."""
     pairs = staging.split_pairs_of(main, system)

@@ -114,11 +114,12 @@ def plan(
             keys = _stage(job, reading, source, options, progress, cancel)
             if keys is not None:
                 prepare_joins(job, reading)
-                held = hold(job, reading) if staging.is_small(reading, job.tables, _FEW_STAGED) else None
-                join_records(job, reading, keys, held or InTable(job, reading))
+                are_few = staging.is_small(reading, job.tables, _FEW_STAGED)
+                records = hold(job, reading) if are_few else InTable(job, reading)
+                join_records(job, reading, keys, records)
                 cancel.check()
                 progress.report("merge", 0, 1, 0)
-                make_golden(job, reading, held)
+                make_golden(job, reading, records)
                 cancel.check()
             told = _foresee(job, main, samples)
             planned = got(main, run.id)
@@ -279,12 +280,12 @@ def _match_and_write(
     are_few = staging.is_small(main, job.tables, _FEW_STAGED)
     if are_few and main.works_beside and main.server.shares_tables:
         return _merge_beside(job, main, keys, progress, cancel)
-    held = hold(job, main) if are_few else None
-    join_records(job, main, keys, held or InTable(job, main))
+    records = hold(job, main) if are_few else InTable(job, main)
+    join_records(job, main, keys, records)
     cancel.check()
     while True:
         progress.report("merge", 0, 1, 0)
-        edited = make_golden(job, main, held)
+        edited = make_golden(job, main, records)
         cancel.check()
         progress.report("write", 0, 1, 0)
         if (counts := _write(job, main, edited)) is not None:

@@ -1,4 +1,4 @@
-"""The records of a run where they are staged: as rows of a table, or as pages (see `databases.pages`)."""
+"""The records that a run is about where they are: rows of tables, or pages (see `databases.pages`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ledgerline.databases.database import Database
 from ledgerline.ingest.partitions import Job
 
 
-class StagedRecords(Protocol):
+class RunRecords(Protocol):
     def known(self) -> pl.DataFrame:
         """With `staging.MATCHED` and `is_staged`: the known live records of contacts that share a key with a
         staged record, and the new versions of known records."""
@@ -29,14 +29,15 @@ class StagedRecords(Protocol):
 class InTable:
     job: Job
     main: Database
+    contacts: pl.Series | None = None  # that share a key with a staged record, where that is known by now
 
     def known(self) -> pl.DataFrame:
-        main, tables, nothing = self.main, self.job.tables, staging.MATCHED.to_frame()
         if self.job.first_load:
-            return together(nothing, nothing)
-        sharing = staging.known_records(main, tables, staging.partners(main, tables), staging.MATCHED)
-        changed = staging.staged(main, tables, 0, self.job.first_contact_id)
-        return together(sharing, changed)
+            return _nothing()
+        main, tables, first_new = self.main, self.job.tables, self.job.first_contact_id
+        contacts = staging.partners(main, tables, first_new) if self.contacts is None else self.contacts
+        sharing = staging.known_records(main, tables, contacts, staging.MATCHED)
+        return together(sharing, staging.staged(main, tables, 0, first_new))
 
     def of(self, contact_ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
         return staging.records_of(self.main, self.job.tables, contact_ids, columns)
@@ -52,8 +53,7 @@ class InPages:
     partitions: Sequence[int]
 
     def known(self) -> pl.DataFrame:
-        nothing = staging.MATCHED.to_frame()
-        return together(nothing, nothing)
+        return _nothing()
 
     def of(self, contact_ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
         return self._gathered(list(columns), contact_ids)
@@ -80,6 +80,10 @@ def together(known: pl.DataFrame, staged: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(
         [known.with_columns(is_staged=pl.lit(value=False)), staged.with_columns(is_staged=pl.lit(value=True))]
     )
+
+
+def _nothing() -> pl.DataFrame:
+    return together(staging.MATCHED.to_frame(), staging.MATCHED.to_frame())
 
 
 def among(rows: pl.DataFrame, contact_ids: pl.Series, *, others: bool = False) -> pl.DataFrame:

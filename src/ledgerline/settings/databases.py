@@ -38,6 +38,10 @@ def _with_room(reader: Reader, main: DatabaseSettings) -> DatabaseSettings:
             hint=f"Allow {_LEAST_CONNECTIONS} or more, here or as connectionLimit of the connection string.",
         )
         reader.refuse("DB_CONNECTION_LIMIT", few)
+    else:
+        reader.notices.append(
+            f"DB_CONNECTION_LIMIT: {_LEAST_CONNECTIONS}, which an embedded main database has at least."
+        )
     return replace(main, connections=_LEAST_CONNECTIONS)
 
 
