@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -292,6 +293,12 @@ class Installation:
         with _looked_into(url) as database:
             yield database
 
+    def _as_read(self, value: Any) -> str | None:
+        if isinstance(value, UUID) and self.engine == "sqlserver":
+            return str(value).upper()  # as it casts them
+        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        return None if text is None else storable(str(text))
+
     def _records(self) -> dict[str, dict[str, Any]]:
         return {row["source_record_id"]: row for row in self.table("source_records")}
 
@@ -305,7 +312,7 @@ class Installation:
             spelt = {name.casefold(): name for name in there}
             columns = ", ".join(bytewise.format(spelt[name.casefold()]) for name in names)
             query = f"SELECT {columns} FROM {self._qualified('customer_contacts')}"
-            rows = [[_as_read(value) for value in row] for row in connection.exec_driver_sql(query)]
+            rows = [[self._as_read(value) for value in row] for row in connection.exec_driver_sql(query)]
         wanted = [value for _, value in layout.active]
         return [(key, [(value or "").strip().upper() for value in values] == wanted) for key, *values in rows]
 
@@ -327,11 +334,6 @@ def _looked_into(url: DatabaseUrl) -> Iterator[Database]:
     finally:
         if url.engine is not Engine.SQLSERVER:
             database.close_pool()
-
-
-def _as_read(value: Any) -> str | None:
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-    return None if text is None else storable(str(text))
 
 
 def _new_databases(engine: str, folder: Path, postgres: PostgresServer | None) -> Iterator[tuple[str, str]]:

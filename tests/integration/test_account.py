@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import mssql
 from tests.house import Installation, Watcher, contact
 
 from ledgerline.databases.runs import Run
@@ -514,11 +515,13 @@ ODD_KEYS = (
 
 
 def test_text_keys(house: Installation) -> None:
-    rows = [contact(key, f"Asha Rao{n}", None, f"a{n}@rao.example") for n, key in enumerate(ODD_KEYS)]
-    house.write_invoice(rows, key=sa.Unicode(400))
+    bytewise = mssql.NVARCHAR(400, collation="Latin1_General_BIN2")  # else A is a there
+    keys = [key for key in ODD_KEYS if key != " " or house.engine != "sqlserver"]  # and always '' and ' '
+    rows = [contact(key, f"Asha Rao{n}", None, f"a{n}@rao.example") for n, key in enumerate(keys)]
+    house.write_invoice(rows, key=sa.Unicode(400).with_variant(bytewise, "mssql"))
     run = house.ingest(partition_rows=3)
     assert classes(run) == {"inserted": len(rows)}
-    assert set(house.by_record()) == set(ODD_KEYS)
+    assert set(house.by_record()) == set(keys)
     before = house.dump()
     assert classes(house.ingest(partition_rows=2)) == {"unchanged": len(rows)}
     assert house.dump() == before

@@ -14,7 +14,7 @@ import logging
 import math
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, cast
@@ -312,6 +312,12 @@ def _default_isolation_level(connection: Any) -> Any:  # noqa: ARG001
     return "READ COMMITTED"
 
 
+def _close(connection: Any) -> None:
+    """One that broke cannot be rolled back, which the driver tries; SQLAlchemy would print that."""
+    with suppress(mssql_python.Error):
+        connection.close()
+
+
 @contextmanager
 def _autocommitting(engine: sa.Engine) -> Iterator[sa.Connection]:
     with engine.connect() as connection:
@@ -361,6 +367,7 @@ class SQLServer:
         )
         prepare(engine)
         engine.dialect.get_default_isolation_level = _default_isolation_level  # type: ignore[assignment]
+        engine.dialect.do_close = _close  # type: ignore[assignment]
         return engine
 
     def open_reader(

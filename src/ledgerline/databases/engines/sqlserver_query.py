@@ -96,7 +96,7 @@ class SQLServerSession:
 
     def fetch(self, rows: int) -> list[tuple[Any, ...]]:
         found = self._cursor.fetchmany(rows)
-        self.is_over = len(found) < rows
+        self.is_over = not found  # fewer than asked for may be those before an error, which comes next
         if self._places is None:
             return [tuple(row) for row in found]
         return [tuple(row[place] for place in self._places) for row in found]
