@@ -132,13 +132,14 @@ class _PeakMemory(threading.Thread):
     def run(self) -> None:
         samples = 0
         while not self._stopped.wait(_SAMPLED_EVERY):
+            self.peak = max(self.peak, sum(map(_resident, self._tree)))
+            # A child counts from the next sample on: one just being made still has its parent's memory.
             try:
                 if samples % _CHILDREN_EVERY == 0:
                     self._tree[1:] = self._tree[0].children(recursive=True)
             except psutil.NoSuchProcess:
                 return
             samples += 1
-            self.peak = max(self.peak, sum(map(_resident, self._tree)))
 
     def stop(self) -> None:
         self._stopped.set()

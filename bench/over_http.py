@@ -36,6 +36,7 @@ _WARM_SECONDS: Final = 1.0
 _HEALTH_RATE: Final = 20.0  # a second
 _IDLE_REQUESTS: Final = 400
 _LONGEST_LOAD: Final = 1_200.0  # seconds
+_MAKING: Final = 0.1  # seconds that it takes to make a process, amply
 _COLUMNS: Final = "contactid, contact_person_name, contact_no, contact_person_email, designation, status"
 _DATASETTE: Final = ROOT / ".venv" / "compared" / "bin" / "datasette"
 
@@ -318,12 +319,12 @@ def _medians(name: str, runs: list[dict[str, float]], unit: str) -> Compared:
 
 
 def _resident(pid: int) -> int:
-    """Bytes of a process and its children."""
+    """Bytes of a process and its children, but those just being made, which have their parent's memory."""
     process = psutil.Process(pid)
-    total = 0
-    for one in (process, *process.children(recursive=True)):
+    total, made = process.memory_info().rss, time.time() - _MAKING
+    for one in process.children(recursive=True):
         try:
-            total += one.memory_info().rss
+            total += one.memory_info().rss if one.create_time() < made else 0
         except psutil.NoSuchProcess:
             continue
     return total

@@ -136,7 +136,7 @@ class _Writing:
         rejected = self.copy(self._staging.rejects, rejects)
         if merging is not None:
             merging.linked()
-        self.keep_moved_versions()
+        self.keep_moved_versions()  # no key binds records to contacts: they may go to theirs before those are
         self.link_records()
         self.move_records()
         self.insert_records()

@@ -54,6 +54,8 @@ SAMPLES_KEPT = 20
 _THREADS = 2
 _FEW_STAGED = 50_000  # to write more takes as long that nobody should hold a transaction open meanwhile
 
+_FEW_READ = 20_000  # come sooner over open connections than over those for bulk reading, yet to be opened
+
 _log = logging.getLogger(__name__)
 
 
@@ -278,6 +280,7 @@ def _match_and_write(
         return _fill(job, main, keys, progress, cancel)
     prepare_joins(job, main)
     are_few = staging.is_small(main, job.tables, _FEW_STAGED)
+    main = main.reading_few() if staging.is_small(main, job.tables, _FEW_READ) else main
     if are_few and main.works_beside and main.server.shares_tables:
         return _merge_beside(job, main, keys, progress, cancel)
     records = hold(job, main) if are_few else InTable(job, main)
