@@ -39,6 +39,18 @@ def alike(one: pl.DataFrame, other: pl.DataFrame) -> bool:
     return one.select(names).sort(names).equals(other.select(names).sort(names))
 
 
+def about_to_be_updated(house: Installation) -> None:
+    house.write_invoice([contact(1, "Asha Rao", "98200 12345")])
+    house.ingest()
+    house.update(1, designation="Chief")
+
+
+def is_as_before(house: Installation) -> None:
+    """And the next run does what that one did not."""
+    assert house.contacts()[0]["designation"] is None
+    assert house.ingest().counts["updated"] == 1
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_records_held_are_those_in_the_tables(
     house: Installation, seed: int, monkeypatch: pytest.MonkeyPatch
@@ -117,9 +129,7 @@ def test_contacts_of_which_a_record_ended_are_not_among_those_seen_early(
 def test_what_fails_beside_the_transaction_fails_the_run(
     house: Installation, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.write_invoice([contact(1, "Asha Rao", "98200 12345")])
-    house.ingest()
-    house.update(1, designation="Chief")
+    about_to_be_updated(house)
 
     def fail(*of: Any) -> None:
         raise LedgerlineError("It fails.", hint="")
@@ -127,8 +137,7 @@ def test_what_fails_beside_the_transaction_fails_the_run(
     with monkeypatch.context() as patched, pytest.raises(LedgerlineError, match="It fails"):
         patched.setattr(beside, step, fail)
         house.ingest()
-    assert house.contacts()[0]["designation"] is None
-    assert house.ingest().counts["updated"] == 1
+    is_as_before(house)
 
 
 @pytest.mark.parametrize("step", ["join_records", "make_golden"])
@@ -136,9 +145,7 @@ def test_what_fails_beside_the_transaction_fails_the_run(
 def test_a_run_that_is_stopped_beside_its_transaction_writes_nothing(
     house: Installation, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.write_invoice([contact(1, "Asha Rao", "98200 12345")])
-    house.ingest()
-    house.update(1, designation="Chief")
+    about_to_be_updated(house)
     cancel, do = Cancel(), getattr(beside, step)
 
     def stopped(*of: Any) -> Any:
@@ -149,5 +156,4 @@ def test_a_run_that_is_stopped_beside_its_transaction_writes_nothing(
     with monkeypatch.context() as patched, pytest.raises(Cancelled):
         patched.setattr(beside, step, stopped)
         house.ingest(cancel=cancel)
-    assert house.contacts()[0]["designation"] is None
-    assert house.ingest().counts["updated"] == 1
+    is_as_before(house)
