@@ -36,7 +36,7 @@ from ledgerline.ingest.executors import Executor
 from ledgerline.ingest.executors.local import LocalExecutor
 from ledgerline.ingest.first_load import fill
 from ledgerline.ingest.golden import make_golden
-from ledgerline.ingest.held import hold
+from ledgerline.ingest.held import Held, hold
 from ledgerline.ingest.joining import join_records, prepare_joins
 from ledgerline.ingest.opening import again, got, leased_to_read, noted, open_run, take_up
 from ledgerline.ingest.partitions import Job, KnownRows, mark_gone, staged_keys
@@ -53,7 +53,6 @@ _RESCANNED_ROWS = 150_000  # most of them are as they were; a full rescan of the
 SAMPLES_KEPT = 20
 _THREADS = 2
 _FEW_STAGED = 50_000  # to write more takes as long that nobody should hold a transaction open meanwhile
-
 _FEW_READ = 20_000  # come sooner over open connections than over those for bulk reading, yet to be opened
 
 _log = logging.getLogger(__name__)
@@ -116,8 +115,7 @@ def plan(
             keys = _stage(job, reading, source, options, progress, cancel)
             if keys is not None:
                 prepare_joins(job, reading)
-                are_few = staging.is_small(reading, job.tables, _FEW_STAGED)
-                records = hold(job, reading) if are_few else InTable(job, reading)
+                records = _records(job, reading)
                 join_records(job, reading, keys, records)
                 cancel.check()
                 progress.report("merge", 0, 1, 0)
@@ -279,11 +277,11 @@ def _match_and_write(
     if job.packs:
         return _fill(job, main, keys, progress, cancel)
     prepare_joins(job, main)
-    are_few = staging.is_small(main, job.tables, _FEW_STAGED)
     main = main.reading_few() if staging.is_small(main, job.tables, _FEW_READ) else main
-    if are_few and main.works_beside and main.server.shares_tables:
+    beside = main.works_beside and main.server.shares_tables
+    if beside and staging.is_small(main, job.tables, _FEW_STAGED):
         return _merge_beside(job, main, keys, progress, cancel)
-    records = hold(job, main) if are_few else InTable(job, main)
+    records = _records(job, main)
     join_records(job, main, keys, records)
     cancel.check()
     while True:
@@ -293,6 +291,11 @@ def _match_and_write(
         progress.report("write", 0, 1, 0)
         if (counts := _write(job, main, edited)) is not None:
             return counts
+
+
+def _records(job: Job, main: Database) -> Held | InTable:
+    """The records that the run is about: held where they are few, else where they are."""
+    return hold(job, main) if staging.is_small(main, job.tables, _FEW_STAGED) else InTable(job, main)
 
 
 def _merge_beside(
