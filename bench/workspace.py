@@ -38,8 +38,8 @@ _SAMPLE_CODE = (
     "sources/sample_database.py",
 )
 _CLEAN_CODE = (
-    *("clean", "companies", "emails", "names", "phone_columns", "phone_numbers", "phone_plans", "phones"),
-    "texts",
+    *("clean", "companies", "digit_automaton", "emails", "names", "phone_columns", "phone_fields"),
+    *("phone_numbers", "phone_plans", "phones", "texts"),
 )
 
 

@@ -1,21 +1,24 @@
 """A column of phone fields: the answers of `phones.clean_phones`, for all of them at once.
 
-Most values are digits and punctuation, for which the library's parsing is a sequence of tests of regular
-expressions in its metadata: those are run as columnar expressions (`phone_numbers`). What they cannot decide
-goes, each distinct value once, to `clean_phones`.
+Most fields are digits, punctuation and separators: they are read byte by byte (`phone_fields`), their numbers
+by the plans of the library's metadata (`phone_numbers`). Others are rewritten to such fields where that does
+not change their meaning. What cannot be decided so goes, each distinct value once, to `clean_phones`.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import phonenumbers
 import polars as pl
 
+from ledgerline.contacts.digit_automaton import Bools, Ints, Numbers
 from ledgerline.contacts.model import REASON_SEPARATOR, VALUE_SEPARATOR, PhoneType, Reason
-from ledgerline.contacts.phone_numbers import TYPE, recognise
-from ledgerline.contacts.phone_plans import COMPACT, LIBRARY_LIMIT, PUNCTUATION, parse_by_plan
+from ledgerline.contacts.phone_fields import SEPARATORS, Fields, cut
+from ledgerline.contacts.phone_numbers import INVALID, LINES, UNDECIDED, number_of_line, recognise
+from ledgerline.contacts.phone_plans import parse_by_plan
 from ledgerline.contacts.phones import (
     LABEL_LETTERS,
     LABEL_WORDS,
@@ -30,6 +33,7 @@ from ledgerline.contacts.phones import (
     clean_phones,
     plain,
 )
+from ledgerline.contacts.texts import stitch
 
 COLUMNS: Final = pl.Schema(
     {"phone": pl.String, "phone_type": pl.String, "further_phones": pl.String, "phone_reasons": pl.String}
@@ -60,21 +64,11 @@ _SURE_CONJUNCTION: Final = r"(?i-u:\s+(?:or|and)\s+)"
 # A letter for a digit: 98765O4321. No label, extension or separator can be meant by it where it stands.
 _LETTER_FOR_DIGIT: Final = r"^[+]?[0-9 -]*[0-9][OoIlSB](?:[0-9][0-9 -]*)?$"
 _LOST_DIGITS: Final = r"^[+-]?[0-9]+(?:[.][0-9]+)?[eE][+-]?[0-9]+$"
-_PLAIN_FIELD: Final = r"^[0-9 ().+-]+$"
-_ALWAYS_SEPARATORS: Final = ",;|&\t\n\r"
-_SEPARATORS: Final = _ALWAYS_SEPARATORS + "/"
-_LISTED_FIELD: Final = rf"^[0-9 ().+{_SEPARATORS}-]+$"
-_FLOAT_PIECE: Final = r"^[0-9]{7,15}[.]0{1,2}$"
 
-_TEXT: Final = pl.col("text")
-_PIECE: Final = pl.col("piece")
-_OF: Final = pl.col("of")  # the number of pieces in the field
-_IS_CUT: Final = pl.col("is_cut")  # off something that it may be cut off only where both parts are numbers
-_COMPACT: Final = pl.col("compact")  # digits, maybe after a plus
-_PHONE: Final = pl.col("phone")
-_GAP: Final = "  "  # separates like a slash
-_HAS_GAP: Final = _PIECE.str.contains(_GAP, literal=True)
-_HAS_INNER_PLUS: Final = _PIECE.str.contains("[0-9].*[+]")
+_MOBILE: Final = number_of_line(PhoneType.MOBILE)
+_TYPES: Final = pl.Series([None, *(line.value for line in LINES)], dtype=pl.String)  # by the numbers of lines
+_CODES: Final = [None, Reason.PHONE_INVALID.value, Reason.PHONE_HAS_LETTERS.value]
+_REASONS: Final = pl.Series(_CODES, dtype=pl.String)
 
 
 def clean_phone_column(values: pl.Series, region: str) -> pl.DataFrame:
@@ -82,21 +76,20 @@ def clean_phone_column(values: pl.Series, region: str) -> pl.DataFrame:
 
     `further_phones` are joined by `VALUE_SEPARATOR`, `phone_reasons` by `REASON_SEPARATOR`; null where empty.
     """
-    fields = values.cast(pl.String).alias("text").to_frame().with_row_index("row")
-    is_held = (_TEXT.str.strip_chars() != "").fill_null(value=False)
-    held = fields.filter(is_held)
-    decided = _decide(held, region)
-    undecided = held.join(decided, on="row", how="anti")
-    cleaned = [decided, _refer(undecided, region), _refer(fields.filter(~is_held), region)]
-    return pl.concat(cleaned).sort("row").select(COLUMNS.names())
+    texts = values.cast(pl.String).alias("text")
+    column = _Column((texts.str.strip_chars() == "").fill_null(value=True).to_numpy())
+    if region in phonenumbers.SUPPORTED_REGIONS:
+        _decide(column, texts, region)
+    is_settled = pl.Series(column.is_settled)
+    return stitch(column.settled(), _refer(texts.filter(~is_settled), region), is_settled)
 
 
-def _refer(fields: pl.DataFrame, region: str) -> pl.DataFrame:
-    """Send each distinct text to the scalar rules: columns row, text → row, `COLUMNS`."""
-    texts = fields["text"].unique()
-    rows = [_as_row(clean_phones(text, region, parse_by_plan)) for text in texts]
-    answers = pl.DataFrame(rows, schema=COLUMNS, orient="row").with_columns(texts)
-    return fields.join(answers, on="text", nulls_equal=True).select("row", *COLUMNS)
+def _refer(texts: pl.Series, region: str) -> pl.DataFrame:
+    """Send each distinct text to the scalar rules."""
+    distinct = texts.unique()
+    rows = [_as_row(clean_phones(text, region, parse_by_plan)) for text in distinct]
+    answers = pl.DataFrame(rows, schema=COLUMNS, orient="row").with_columns(distinct)
+    return texts.to_frame().join(answers, on="text", how="left", maintain_order="left").drop("text")
 
 
 def _as_row(clean: CleanPhones) -> tuple[str | None, ...]:
@@ -104,140 +97,159 @@ def _as_row(clean: CleanPhones) -> tuple[str | None, ...]:
     return clean.phone, clean.phone_type, further or None, reasons or None
 
 
-def _decide(fields: pl.DataFrame, region: str) -> pl.DataFrame:
-    """Clean those fields for which expressions suffice: columns row, text → row, `COLUMNS`."""
-    if region not in phonenumbers.SUPPORTED_REGIONS:
-        return fields.select("row", *(pl.lit(None, pl.String).alias(name) for name in COLUMNS)).clear()
-    fields = fields.filter(_TEXT.str.len_bytes() <= MAX_FIELD_LENGTH)
-    pieces = _pieces(fields)
-    read = _read_pieces(pieces, region)
-    invalid = read.filter(_PHONE.is_null() & ~_IS_CUT)
-    glued = pieces.filter(_HAS_INNER_PLUS & ~_HAS_GAP)
-    whole = pl.concat([glued, invalid.select(pieces.columns)]).filter(_OF == 1)
-    halves = _read_pieces(_halves(whole), region)
-    sure = [invalid.filter(_is_junk(region)), *(part.filter(_is_sound()) for part in (read, halves))]
-    return pl.concat([_gathered(pl.concat(sure)), _spoilt(fields)])
+# -- what is found ---------------------------------------------------------------------------------------
 
 
-def _spoilt(fields: pl.DataFrame) -> pl.DataFrame:
-    """Those fields in which a letter stands for a digit, or a spreadsheet has left out digits."""
-    reason = (
-        pl.when(_TEXT.str.contains(_LETTER_FOR_DIGIT))
-        .then(pl.lit(Reason.PHONE_HAS_LETTERS.value))
-        .when(_TEXT.str.contains(_LOST_DIGITS))
-        .then(pl.lit(Reason.PHONE_INVALID.value))
+class _Found(NamedTuple):
+    """What pieces are."""
+
+    line: npt.NDArray[np.int8]  # `UNDECIDED` also where a piece is no number
+    e164: npt.NDArray[np.int64]
+    is_valid: Bools  # if it is cut off what may be one number, also by its length
+    is_junk: Bools  # an invalid number, no placeholder, and too short, or too plain, to be several
+
+
+class _Column:
+    """What is known of the fields of a column so far."""
+
+    def __init__(self, is_blank: Bools) -> None:
+        self.is_settled = is_blank.copy()
+        self._best = np.zeros(len(is_blank), np.int64)  # E.164; 0: there is none
+        self._line = np.zeros(len(is_blank), np.int8)
+        self._reason = np.zeros(len(is_blank), np.int8)
+        self._further = [pl.DataFrame(schema={"row": pl.Int64, "e164": pl.Int64})]
+
+    def refuse(self, rows: Ints, reason: Reason) -> None:
+        """Settle these rows: nothing in them is a number."""
+        self.is_settled[rows] = True
+        self._reason[rows] = _CODES.index(reason.value)
+
+    def settle(self, rows: Ints, fields: Fields, found: _Found) -> None:
+        """Settle those of some fields, which stand in these rows, of which every piece is sure."""
+        is_sure = fields.is_legible & fields.every(found.is_valid | found.is_junk)
+        self.is_settled[rows[is_sure]] = True
+        of_sure = is_sure[fields.field]
+        junk, valid = np.flatnonzero(of_sure & found.is_junk), np.flatnonzero(of_sure & found.is_valid)
+        self._reason[rows[fields.field[junk]]] = _CODES.index(Reason.PHONE_INVALID.value)
+        is_alone = fields.of[fields.field[valid]] == 1
+        several = _ranked(fields.field, found, valid[~is_alone])
+        is_first = np.diff(fields.field[several], prepend=-1) != 0
+        best, further = np.append(valid[is_alone], several[is_first]), several[~is_first]
+        of_best = rows[fields.field[best]]
+        self._best[of_best], self._line[of_best] = found.e164[best], found.line[best]
+        self._further.append(pl.DataFrame({"row": rows[fields.field[further]], "e164": found.e164[further]}))
+
+    def settled(self) -> pl.DataFrame:
+        """The settled fields, cleaned."""
+        rows = np.flatnonzero(self.is_settled)
+        further = pl.concat(self._further).group_by("row", maintain_order=True).agg(_plus("e164"))
+        place = np.full(len(self.is_settled), further.height)  # behind the last, where there is null
+        place[further["row"].to_numpy()] = np.arange(further.height)
+        values = further["e164"].list.join(VALUE_SEPARATOR).extend_constant(None, 1)
+        best = pl.col("best")
+        phones = pl.DataFrame({"best": self._best[rows]}).select(phone=pl.when(best != 0).then(_plus("best")))
+        return phones.with_columns(
+            _TYPES.gather(self._line[rows]).alias("phone_type"),
+            values.gather(place[rows]).alias("further_phones"),
+            _REASONS.gather(self._reason[rows]).alias("phone_reasons"),
+        )
+
+
+def _ranked(field: Ints, found: _Found, pieces: Ints) -> Ints:
+    """The valid pieces of each field, every number once: mobile ones first, then by their order."""
+    by_number = pieces[np.lexsort((pieces, found.e164[pieces], field[pieces]))]
+    is_new = np.diff(field[by_number], prepend=-1) != 0
+    is_new |= np.diff(found.e164[by_number], prepend=-1) != 0
+    once = by_number[is_new]
+    ranked: Ints = once[np.lexsort((once, found.line[once] != _MOBILE, field[once]))]
+    return ranked
+
+
+def _plus(column: str) -> pl.Expr:
+    return pl.concat_str(pl.lit("+"), column).alias(column)
+
+
+# -- finding ---------------------------------------------------------------------------------------------
+
+
+def _decide(column: _Column, texts: pl.Series, region: str) -> None:
+    """Settle those fields for which a look at whole columns suffices."""
+    is_short = (texts.str.len_bytes() <= MAX_FIELD_LENGTH).fill_null(value=False)
+    rows = np.flatnonzero(~column.is_settled & is_short.to_numpy())
+    given = texts.gather(rows)
+    lettered, whole = _read(column, rows, given, region)
+    others = given.gather(lettered)
+    column.refuse(rows[lettered[others.str.contains(_LETTER_FOR_DIGIT).to_numpy()]], Reason.PHONE_HAS_LETTERS)
+    column.refuse(rows[lettered[others.str.contains(_LOST_DIGITS).to_numpy()]], Reason.PHONE_INVALID)
+    simple = _simplified(others)
+    simple_rows = rows[lettered]
+    _, also_whole = _read(column, simple_rows, simple, region)
+    at, halves = _halves(pl.concat([given.gather(whole), simple.gather(also_whole)]))
+    _read(column, np.append(rows[whole], simple_rows[also_whole])[at], halves, region)
+
+
+def _read(column: _Column, rows: Ints, texts: pl.Series, region: str) -> tuple[Ints, Ints]:
+    """Settle fields of numbers; which of them hold something else, and which are no number as a whole."""
+    filled = np.flatnonzero(~column.is_settled[rows] & (texts.str.len_bytes() > 0).to_numpy())
+    if not len(filled):
+        return filled, filled
+    fields = cut(texts.gather(filled))
+    found = _found(fields, region)
+    column.settle(rows[filled], fields, found)
+    is_no_number = fields.is_glued | ((found.line == INVALID) & ~found.is_junk)
+    is_whole = fields.is_legible & (fields.of == 1)
+    whole = fields.field[is_no_number & is_whole[fields.field]]
+    return filled[fields.has_other], filled[whole]
+
+
+def _found(fields: Fields, region: str) -> _Found:
+    pieces = np.flatnonzero(fields.is_number & fields.is_legible[fields.field])
+    numbers = fields.numbers.only(pieces)
+    read = recognise(numbers, fields.is_international[pieces], region)
+    line, e164 = np.full(len(fields.field), UNDECIDED, np.int8), np.zeros(len(fields.field), np.int64)
+    line[pieces], e164[pieces] = read.lines, read.e164
+    is_cut = fields.is_cut[fields.field]
+    digits = fields.numbers.counts
+    is_valid = (line > INVALID) & (~is_cut | ((digits >= MIN_DIGITS) & (digits <= MAX_DIGITS)))
+    is_junk = (
+        (line == INVALID)
+        & ~is_cut
+        & ((digits < 2 * MIN_DIGITS) | ((digits <= LONGEST_PLACEHOLDER) & fields.is_plain))
     )
-    none = (pl.lit(None, pl.String).alias(name) for name in ("phone", "phone_type", "further_phones"))
-    lettered = fields.filter(_TEXT.str.contains("[OoIlSBeE]"))
-    return lettered.select("row", *none, reason.alias("phone_reasons")).drop_nulls("phone_reasons")
+    is_junk[is_junk] = ~_are_placeholders(fields.numbers.only(is_junk), region)
+    return _Found(line, e164, is_valid, is_junk)
 
 
-def _pieces(fields: pl.DataFrame) -> pl.DataFrame:
-    """Cut fields at separators: columns row, text → row, of, piece, is_cut, and an id in their order."""
-    text = _TEXT.str.strip_chars(_SEPARATORS + " ")
-    has_gap = text.str.contains(_GAP, literal=True)
-    is_plain, is_listed = _TEXT.str.contains(_PLAIN_FIELD) & ~has_gap, _TEXT.str.contains(_LISTED_FIELD)
-    rest = fields.filter(~is_plain)
-    listed = pl.concat([rest.filter(is_listed), _simplified(rest.filter(~is_listed)).filter(is_listed)])
-    # Beside separators that always separate, a slash would cut off more than its neighbours: not here.
-    is_marked, is_firm = (
-        text.str.contains("/", literal=True) | has_gap,
-        text.str.contains(f"[{_ALWAYS_SEPARATORS}]"),
-    )
-    parts = (
-        pl.when(is_firm)
-        .then(text.str.replace_all(f"[{_SEPARATORS}]", ","))
-        .otherwise(text.str.replace_all(" *(?:/|  ) *", ","))
-    )
-    listed = listed.filter(~(text.str.contains("/", literal=True) & is_firm))
-    listed = listed.select("row", parts.str.split(",").alias("piece"), is_cut=is_marked & ~is_firm)
-    listed = listed.with_columns(_PIECE.list.len().cast(pl.UInt32).alias("of"))
-    plain = fields.filter(is_plain).select(
-        "row", pl.lit(1, pl.UInt32).alias("of"), piece="text", is_cut=False
-    )
-    pieces = pl.concat([plain, listed.explode("piece").select(plain.columns)])
-    return pieces.with_columns(_PIECE.str.strip_chars(" ")).with_row_index("id")
+def _are_placeholders(numbers: Numbers, region: str) -> Bools:
+    code = calling_code_of(region)
+    forms = ({text, text.lstrip("0"), text.removeprefix(code)} for text in numbers.texts())
+    return np.array([not PLACEHOLDERS.isdisjoint(form) for form in forms], np.bool_)
 
 
-def _simplified(fields: pl.DataFrame) -> pl.DataFrame:
+def _simplified(texts: pl.Series) -> pl.Series:
     """Rewrite what has a simpler spelling of the same meaning: odd spaces, an extension, a label, 'or'."""
-    text = _TEXT.str.replace_many(_ODD_SPELLINGS).str.replace(_TRAILING_EXTENSION, "${1}")
-    text = text.str.replace(_LEADING_LABEL, "").str.replace(_TRAILING_LABEL, "")
-    return fields.with_columns(text.str.replace_all(_SURE_CONJUNCTION, ","))
+    texts = texts.str.replace_many(_ODD_SPELLINGS).str.replace(_TRAILING_EXTENSION, "${1}")
+    texts = texts.str.replace(_LEADING_LABEL, "").str.replace(_TRAILING_LABEL, "")
+    return texts.str.replace_all(_SURE_CONJUNCTION, ",")
 
 
-def _halves(pieces: pl.DataFrame) -> pl.DataFrame:
-    """Cut pieces in two where, going by digits, just one space or plus can part two numbers."""
-    tokens = _PIECE.str.replace_all(" - ", " ", literal=True).str.replace_all("+", " +", literal=True)
-    tokens = tokens.str.replace_all("  ", " ", literal=True)
-    glued = pieces.select("row", tokens=tokens.str.strip_chars(" ").str.split(" "))
-    count, at = pl.col("tokens").list.len(), pl.col("at")
+def _halves(texts: pl.Series) -> tuple[Ints, pl.Series]:
+    """Those with just one space or plus that, going by digits, can part two numbers, and there a slash."""
+    spaced = texts.str.strip_chars(SEPARATORS).str.replace_all(" - ", " ", literal=True)
+    spaced = spaced.str.replace_all("+", " +", literal=True).str.replace_all("  ", " ", literal=True)
+    glued = spaced.str.strip_chars(" ").str.split(" ").alias("tokens").to_frame().with_row_index("row")
+    tokens, at = pl.col("tokens"), pl.col("at")
+    count = tokens.list.len()
     cuts = (
         glued.filter(count.is_between(2, MAX_GROUPS)).with_columns(at=pl.int_ranges(1, count)).explode("at")
     )
-    halves = [pl.col("tokens").list.head(at).list.join(" "), pl.col("tokens").list.slice(at).list.join(" ")]
+    halves = [tokens.list.head(at).list.join(" "), tokens.list.slice(at).list.join(" ")]
     cuts = cuts.filter([_can_be_number(half) for half in halves]).filter(pl.col("row").is_unique())
-    cuts = cuts.select(
-        "row", pl.lit(2, pl.UInt32).alias("of"), pl.concat_list(halves).alias("piece"), is_cut=True
-    )
-    return cuts.explode("piece").with_row_index("id")
+    return cuts["row"].to_numpy().astype(np.intp), cuts.select(
+        pl.concat_str(halves, separator="/")
+    ).to_series()
 
 
 def _can_be_number(piece: pl.Expr) -> pl.Expr:
-    return _has_length(piece.str.count_matches("[0-9]")) & ~piece.str.contains(".[+]")
-
-
-def _has_length(digits: pl.Expr) -> pl.Expr:
-    return digits.is_between(MIN_DIGITS, MAX_DIGITS)
-
-
-def _read_pieces(pieces: pl.DataFrame, region: str) -> pl.DataFrame:
-    """Add phone and phone_type to pieces on which the library's answer is sure; leave the others out."""
-    integer = _PIECE.str.strip_chars_end("0").str.strip_suffix(".")
-    compact = (
-        pl.when(_PIECE.str.contains(_FLOAT_PIECE))
-        .then(integer)
-        .otherwise(_PIECE)
-        .str.replace_all(f"[{PUNCTUATION}]", "")
-    )
-    is_readable = (
-        _COMPACT.str.contains(f"^{COMPACT}$") & (_PIECE.str.len_bytes() <= LIBRARY_LIMIT) & ~_HAS_GAP
-    )
-    readable = pieces.with_columns(compact=compact).filter(is_readable)
-    return recognise(readable.with_columns(number=_COMPACT), region)
-
-
-def _is_sound() -> pl.Expr:
-    """Whether a piece is a valid number, if it is cut off also by the length that `_is_number` asks for."""
-    return _PHONE.is_not_null() & (~_IS_CUT | _has_length(_COMPACT.str.strip_prefix("+").str.len_bytes()))
-
-
-@lru_cache(maxsize=32)
-def _is_junk(region: str) -> pl.Expr:
-    """Whether an invalid number is no placeholder and too short, or too plain, to be several numbers."""
-    digits = _COMPACT.str.strip_prefix("+")
-    forms = (digits, digits.str.strip_chars_start("0"), digits.str.strip_prefix(calling_code_of(region)))
-    is_placeholder = pl.any_horizontal([form.is_in(PLACEHOLDERS) for form in forms])
-    is_short = digits.str.len_bytes() < 2 * MIN_DIGITS
-    is_plain = (digits.str.len_bytes() <= LONGEST_PLACEHOLDER) & ~_PIECE.str.contains("[ -]")
-    return ~is_placeholder & (is_short | is_plain)
-
-
-def _gathered(pieces: pl.DataFrame) -> pl.DataFrame:
-    """Bring together the pieces of each field of which none is missing: → row, `COLUMNS`."""
-    none = pl.lit(None, pl.String).alias("further_phones")
-    single = pieces.filter(_OF == 1).select("row", "phone", "phone_type", none, _reason(_PHONE.is_null()))
-    several = pieces.filter(_OF > 1).sort("row", TYPE.ne(PhoneType.MOBILE.value), "id", nulls_last=True)
-    rows = several.group_by("row", maintain_order=True).agg(
-        "phone", TYPE.first(), _OF.first(), _reason(_PHONE.null_count() > 0), pl.len().alias("known")
-    )
-    phones = _PHONE.list.unique(maintain_order=True)  # a null comes last
-    further = phones.list.slice(1).list.join(VALUE_SEPARATOR, ignore_nulls=True).replace("", None)
-    rows = rows.filter(pl.col("known") == _OF).select(
-        "row", _PHONE.list.first(), "phone_type", further.alias("further_phones"), "phone_reasons"
-    )
-    return pl.concat([single, rows])
-
-
-def _reason(is_invalid: pl.Expr) -> pl.Expr:
-    return pl.when(is_invalid).then(pl.lit(Reason.PHONE_INVALID.value)).alias("phone_reasons")
+    digits = piece.str.count_matches("[0-9]")
+    return digits.is_between(MIN_DIGITS, MAX_DIGITS) & ~piece.str.contains(".[+]")

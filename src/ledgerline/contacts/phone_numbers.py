@@ -1,231 +1,353 @@
-"""A column of telephone numbers: the parsing of `phonenumbers`, as expressions over columns.
+"""A column of telephone numbers: the parsing of `phonenumbers`, for all of them at once.
 
-A number here is an optional plus and ASCII digits. The steps, their order and their terms are those of
-`phonenumbers.parse` and `phonenumbers.number_type`; what the library does by rewriting digits (national
-prefixes of a few countries) or by trying again (an unknown country code) is left undecided.
+A number here is digits, international or as they are dialled in a region. The steps, their order and their
+terms are those of `phonenumbers.parse` and `phonenumbers.number_type`; what the library does by rewriting
+digits (national prefixes of a few countries) or by trying again (an unknown country code) is left undecided.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import phonenumbers
-import polars as pl
-from phonenumbers import PhoneNumberDesc
 
+from ledgerline.contacts.digit_automaton import Automaton, Bools, Ints, Language, Numbers
 from ledgerline.contacts.model import PhoneType
-from ledgerline.contacts.phone_plans import INVALID, Plan, code_length, line_of
+from ledgerline.contacts.phone_plans import CALLING_CODES, Plan, code_length
 from ledgerline.contacts.phones import VALID_PLACEHOLDERS, national_number, parse_phone
 
-_NUMBER: Final = pl.col("number")
-_BARE: Final = pl.col("bare")
-TYPE: Final = pl.col("phone_type")
-_IS_PLACEHOLDER: Final = _NUMBER.is_in(VALID_PLACEHOLDERS)
+UNDECIDED: Final = -1
+INVALID: Final = 0
+LINES: Final = tuple(PhoneType)  # a line's number is its place here, from 1
+MOST_DIGITS: Final = 24  # of the numbers that are looked at; none that is valid has more than 18
+_LONGEST: Final = 18
+_LONGEST_CODE: Final = 3
+
+_automaton: Final = Automaton()
 
 
-class _Plan(Plan):
-    """The numbering plan of one region, as expressions over a column of national numbers."""
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """What numbers are: their lines, and E.164 as an integer where the line is one of `LINES`.
+
+    `UNDECIDED` is what cannot be decided here, and a placeholder; `INVALID` what the library calls invalid.
+    """
+
+    lines: npt.NDArray[np.int8]
+    e164: npt.NDArray[np.int64]
+
+
+def recognise(numbers: Numbers, is_international: Bools, region: str) -> Recognised:
+    """The lines of numbers which have at least one digit.
+
+    is_international  of each number, whether it begins with a calling code (a plus stood before it)
+    region            one that the library supports: from there the others are dialled
+    """
+    found = Recognised(np.full(len(numbers), UNDECIDED, np.int8), np.zeros(len(numbers), np.int64))
+    home = _home(region)
+    is_short = numbers.counts <= MOST_DIGITS
+    inland = np.flatnonzero(is_short & ~is_international)
+    dialled = numbers.only(inland)
+    prefix = home.international_prefix(dialled)
+    # Behind the prefix comes a calling code, of which none begins with 0.
+    is_abroad = (prefix > 0) & (prefix < dialled.counts) & (dialled.without(prefix).at(0) != 0)
+    coded = np.concatenate([np.flatnonzero(is_short & is_international), inland[is_abroad]])
+    cut = np.concatenate([np.zeros(len(coded) - int(is_abroad.sum()), np.intp), prefix[is_abroad]])
+    _settle(found, inland[~is_abroad], home.read_inland(dialled.only(~is_abroad)))
+    _read_coded(found, coded, numbers.only(coded).without(cut), home)
+    return found
+
+
+def _settle(found: Recognised, rows: Ints, read: Recognised) -> None:
+    found.lines[rows], found.e164[rows] = read.lines, read.e164
+
+
+def _read_coded(found: Recognised, rows: Ints, numbers: Numbers, home: _Home) -> None:
+    is_own = numbers.begin_with(home.code)
+    _settle(found, rows[is_own], home.read_own(numbers.only(is_own).without(len(home.code))))
+    _settle(found, rows[~is_own], _read_abroad(numbers.only(~is_own)))
+
+
+# -- at home -------------------------------------------------------------------------------------------
+
+
+class _Home:
+    """How numbers are dialled within a region, in columns."""
+
+    def __init__(self, region: str) -> None:
+        calling_code = phonenumbers.country_code_for_region(region)
+        self.code = str(calling_code)
+        plans = _plans(calling_code)
+        self._plan = _Dialled(Plan(calling_code, region))
+        self._main = _Dialled(plans[0])
+        self._start = _automaton.start(_lines_of(plans, prefixed=None))
+        self.international_prefix = _Prefix(self._plan.plan.international_prefix).lengths
+
+    def read_inland(self, numbers: Numbers) -> Recognised:
+        """Numbers without an international prefix, maybe with the country code."""
+        rows = np.arange(len(numbers))
+        maybe = np.flatnonzero(numbers.begin_with(self.code))
+        with_code = numbers.only(maybe)
+        rest = with_code.without(len(self.code))
+        prefix = self._plan.prefix(rest)
+        is_rewritten = self._plan.rewrites(prefix)
+        bare = rest.without(self._plan.stripped(rest, prefix))
+        has_code = (~self._plan.is_general(with_code) & self._plan.is_general(bare)) | self._plan.is_too_long(
+            with_code
+        )
+        is_inland = np.ones(len(numbers), np.bool_)
+        is_inland[maybe] = ~has_code & ~is_rewritten
+        coded = has_code & ~is_rewritten
+        found = Recognised(np.full(len(numbers), UNDECIDED, np.int8), np.zeros(len(numbers), np.int64))
+        _settle(found, rows[is_inland], self._read(numbers.only(is_inland), self._plan))
+        _settle(found, maybe[coded], self._read(bare.only(coded), self._main))
+        return found
+
+    def read_own(self, numbers: Numbers) -> Recognised:
+        """Numbers of this calling code, without it."""
+        return self._read(numbers, self._main)
+
+    def _read(self, numbers: Numbers, plan: _Dialled) -> Recognised:
+        """National numbers, maybe with the national prefix."""
+        prefix = plan.prefix(numbers)
+        bare = numbers.without(prefix)
+        fits = plan.is_possible(bare) | plan.is_too_long(bare)
+        national = numbers.without(np.where(fits, plan.stripped(numbers, prefix), 0))
+        lines = _automaton.read(self._start, national)
+        lines[plan.rewrites(prefix)] = UNDECIDED
+        codes = np.full(len(numbers), int(self.code))
+        return _placed(lines, codes, national, lines > INVALID)
+
+
+class _Dialled:
+    """A numbering plan, as it is asked of columns of national numbers."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.prefix = _Prefix(plan.national_prefix).lengths
+        self._possible = _of_lengths(plan.general.possible_length)
+        self._local = _of_lengths(plan.general.possible_length_local_only)
+        self._longest = max(plan.general.possible_length)
+
+    def rewrites(self, prefix: Ints) -> Bools:
+        """Whether the library puts other digits in the place of a prefix of so many."""
+        return (prefix > 0) & self.plan.rewrites_prefix
+
+    def stripped(self, numbers: Numbers, prefix: Ints) -> Ints:
+        """How many digits numbers give up that begin with a national prefix: none if only thus they fit."""
+        count = np.zeros(len(numbers), np.intp)
+        rows = np.flatnonzero(prefix)
+        some, length = numbers.only(rows), prefix[rows]
+        gives_up = self.is_general(some.without(length)) | ~self.is_general(some)
+        count[rows[gives_up]] = length[gives_up]
+        return count
+
+    def is_general(self, numbers: Numbers) -> Bools:
+        is_general: Bools = _automaton.read(self._general, numbers) == 1
+        return is_general
 
     @cached_property
-    def line_type(self) -> pl.Expr:
-        """A PhoneType, or null where the number is not valid in this region."""
-        return (
-            pl.when(~_fits(_NUMBER, self.general))
-            .then(None)
-            .when(_fits(_NUMBER, *self.others))
-            .then(pl.lit(PhoneType.OTHER.value))
-            .when(_fits(_NUMBER, self.mobile))
-            .then(pl.lit(PhoneType.MOBILE.value))
-            .when(_fits(_NUMBER, self.fixed))
-            .then(pl.lit(PhoneType.FIXED.value))
-        )
+    def _general(self) -> int:
+        pattern = self.plan.general.national_number_pattern
+        whole = {"general": pattern} if pattern else {}
+        return _automaton.start(Language(whole, {}, lambda matched, _: len(matched)))
 
-    @cached_property
-    def claims(self) -> pl.Expr:
-        """Whether a typed number is this region's, valid or not, unless an earlier region claims it."""
-        return (
-            _NUMBER.str.contains(_start(self.leading_digits)) if self.leading_digits else TYPE.is_not_null()
-        )
+    def is_too_long(self, numbers: Numbers) -> Bools:
+        return (numbers.counts > self._longest) & ~self._local[numbers.counts]
 
-    def without_prefix(self, number: pl.Expr) -> pl.Expr:
-        return _without(self.national_prefix, number) if self.national_prefix else number
-
-    def strips(self, number: pl.Expr, bare: pl.Expr) -> pl.Expr:
-        """Whether `number` gives up its national prefix to become `bare`: not if only it fits the plan."""
-        return self.is_general(bare) | ~self.is_general(number)
-
-    def is_general(self, number: pl.Expr) -> pl.Expr:
-        return _matches(number, self.general)
-
-    def is_too_long(self, number: pl.Expr) -> pl.Expr:
-        length = number.str.len_bytes()
-        return (length > max(self.general.possible_length)) & ~self._is_local(length)
-
-    def is_possible(self, number: pl.Expr) -> pl.Expr:
-        length = number.str.len_bytes()
-        return length.is_in(self.general.possible_length) & ~self._is_local(length)
-
-    def _is_local(self, length: pl.Expr) -> pl.Expr:
-        return length.is_in(self.general.possible_length_local_only)
+    def is_possible(self, numbers: Numbers) -> Bools:
+        return self._possible[numbers.counts] & ~self._local[numbers.counts]
 
 
-def _fits(number: pl.Expr, *kinds: PhoneNumberDesc | None) -> pl.Expr:
-    """Whether the number has the length and the pattern of one of the kinds."""
-    tests = [
-        number.str.len_bytes().is_in(kind.possible_length) & _matches(number, kind)
-        for kind in kinds
-        if kind is not None
-    ]
-    return pl.any_horizontal(tests) if tests else pl.lit(value=False)
+def _of_lengths(lengths: Sequence[int]) -> Bools:
+    return np.isin(np.arange(MOST_DIGITS + 1), lengths)
 
 
-def _matches(number: pl.Expr, kind: PhoneNumberDesc) -> pl.Expr:
-    pattern = kind.national_number_pattern
-    return number.str.contains(f"{_start(pattern)}$") if pattern else pl.lit(value=False)
+class _Prefix:
+    """What may be dialled before a number."""
 
+    def __init__(self, pattern: str | None) -> None:
+        self._pattern = pattern or ""
+        self._test = re.compile(self._pattern, re.ASCII)
+        self._first = np.array([self._may_begin_with(digit) for digit in "0123456789"] + [False])
 
-def _without(prefix: str, number: pl.Expr) -> pl.Expr:
-    return number.str.strip_prefix(prefix) if prefix.isdecimal() else number.str.replace(_start(prefix), "")
+    def _may_begin_with(self, digit: str) -> bool:
+        language = Language({}, {"prefix": self._pattern}, lambda matched, _: len(matched))
+        return bool(language.step(language.start, int(digit)))
 
-
-def _start(pattern: str) -> str:
-    """The pattern at the start of a text; `\\d` is any digit of Unicode to Polars, and slower."""
-    return "^(?:" + pattern.replace(r"\d", "[0-9]") + ")"
-
-
-@lru_cache(maxsize=512)
-def _plans(calling_code: int) -> tuple[_Plan, ...]:
-    """The plans that share a calling code, the main region's first."""
-    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[calling_code]
-    return tuple(_Plan(calling_code, region) for region in regions)
+    def lengths(self, numbers: Numbers) -> Ints:
+        """How many digits of each number are the prefix."""
+        lengths = np.zeros(len(numbers), np.intp)
+        if not self._pattern:
+            return lengths
+        rows = np.flatnonzero(self._first[numbers.at(0)])
+        some = numbers.only(rows)
+        if self._pattern.isdecimal():
+            lengths[rows[some.begin_with(self._pattern)]] = len(self._pattern)
+        else:
+            matches = (self._test.match(text) for text in some.texts())
+            lengths[rows] = [match.end() if match else 0 for match in matches]
+        return lengths
 
 
 @lru_cache(maxsize=32)
-def _home_plan(region: str) -> _Plan:
-    return _Plan(phonenumbers.country_code_for_region(region), region)
+def _home(region: str) -> _Home:
+    return _Home(region)
 
 
-def recognise(numbers: pl.DataFrame, region: str) -> pl.DataFrame:
-    """Add `phone` and `phone_type`, both null where the library would call `number` invalid.
+# -- abroad --------------------------------------------------------------------------------------------
 
-    Rows that cannot be decided here, and placeholders, are left out; the order changes.
-    """
-    home = phonenumbers.country_code_for_region(region)
-    inland, coded = _split_by_code(numbers, region)
-    is_home = _NUMBER.str.starts_with(str(home))
-    own = _cut_code(coded.filter(is_home), home)
-    return pl.concat(
-        [
-            _typed(_national(inland, region), home),
-            _typed(_significant(own, _plans(home)[0]), home),
-            _abroad(coded.filter(~is_home)),
-        ]
-    )
+_MOST_CODES: Final = 10**_LONGEST_CODE
+_CODE_LENGTHS: Final = np.array([code_length(f"{first_two:02}") for first_two in range(100)])
+_UNREAD: Final = -1  # in the place of where a language starts: nobody asked so far
+_UNREADABLE: Final = -2  # there is no such code, or the library may drop a prefix from any number of it
+_starts: Final = np.full(_MOST_CODES, _UNREAD, np.intp)
 
 
-def _split_by_code(numbers: pl.DataFrame, region: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Part numbers dialled within the country from those with a plus or international prefix, which goes."""
-    has_plus = _NUMBER.str.starts_with("+")
-    coded = numbers.filter(has_plus).with_columns(_NUMBER.str.strip_prefix("+"))
-    inland = numbers.filter(~has_plus)
-    prefix = _home_plan(region).international_prefix
-    if not prefix:
-        return inland, coded
-    has_prefix = _NUMBER.str.contains(_start(prefix))
-    dialled = inland.filter(has_prefix).with_columns(bare=_without(prefix, _NUMBER))
-    is_inland = _BARE.str.starts_with("0")  # no country code does
-    return (
-        pl.concat([inland.filter(~has_prefix), dialled.filter(is_inland).drop("bare")]),
-        pl.concat([coded, dialled.filter(~is_inland).with_columns(number=_BARE).drop("bare")]),
-    )
+def _read_abroad(numbers: Numbers) -> Recognised:
+    """Numbers that begin with the calling code of another country."""
+    lines = np.full(len(numbers), UNDECIDED, np.int8)
+    codes = np.zeros(len(numbers), np.int64)
+    rows = np.flatnonzero((numbers.counts > _LONGEST_CODE) & (numbers.at(0) != 0))
+    some = numbers.only(rows)
+    lengths = _CODE_LENGTHS[some.at(0) * 10 + some.at(1)]
+    codes[rows] = Numbers(some.digits, some.starts, lengths).values()
+    starts = _starts_of(codes[rows])
+    is_readable = starts != _UNREADABLE
+    rows, lengths = rows[is_readable], lengths[is_readable]
+    national = numbers.without(_scattered(lengths, rows, len(numbers)))
+    lines[rows] = _automaton.read(starts[is_readable], national.only(rows))
+    found = _placed(lines, codes, national, lines != UNDECIDED)
+    _ask(numbers, found)
+    return found
 
 
-def _cut_code(numbers: pl.DataFrame, calling_code: int) -> pl.DataFrame:
-    return numbers.with_columns(_NUMBER.str.strip_prefix(str(calling_code)))
+def _starts_of(codes: npt.NDArray[np.int64]) -> Ints:
+    starts = _starts[codes]
+    is_unread = starts == _UNREAD
+    if is_unread.any():
+        for code in np.unique(codes[is_unread]).tolist():
+            _starts[code] = _start_of(code)  # two threads that come to it make the same
+        starts = _starts[codes]
+    return starts
 
 
-def _national(numbers: pl.DataFrame, region: str) -> pl.DataFrame:
-    """Reduce numbers without an international prefix, maybe with the country code, to significant ones."""
-    home = phonenumbers.country_code_for_region(region)
-    plan, main = _home_plan(region), _plans(home)[0]
-    starts = _NUMBER.str.starts_with(str(home))
-    rest = pl.col("rest")
-    maybe = numbers.filter(starts).with_columns(rest=_NUMBER.str.strip_prefix(str(home)))
-    maybe = maybe.with_columns(bare=plan.without_prefix(rest))
-    if plan.rewrites_prefix:
-        maybe = maybe.filter(rest == _BARE)
-    maybe = maybe.with_columns(bare=pl.when(plan.strips(rest, _BARE)).then(_BARE).otherwise(rest))
-    has_code = (~plan.is_general(_NUMBER) & plan.is_general(_BARE)) | plan.is_too_long(_NUMBER)
-    coded = maybe.filter(has_code).with_columns(number=_BARE)
-    inland = pl.concat([numbers.filter(~starts), maybe.filter(~has_code).select(numbers.columns)])
-    return pl.concat([_significant(inland, plan), _significant(coded.select(numbers.columns), main)])
+def _start_of(code: int) -> int:
+    plans = _plans(code) if str(code) in CALLING_CODES else ()
+    if not plans or re.match(plans[0].national_prefix or "0", ""):
+        return _UNREADABLE
+    return _automaton.start(_lines_of(plans, prefixed=plans[0].national_prefix))
 
 
-def _significant(numbers: pl.DataFrame, plan: _Plan) -> pl.DataFrame:
-    """Reduce national numbers to significant ones; those that the library would rewrite are left out."""
-    numbers = numbers.with_columns(bare=plan.without_prefix(_NUMBER))
-    unprefixed = numbers.filter(_BARE == _NUMBER).drop("bare")
-    if plan.rewrites_prefix:
-        return unprefixed
-    strips = plan.strips(_NUMBER, _BARE) & (plan.is_possible(_BARE) | plan.is_too_long(_BARE))
-    prefixed = numbers.filter(_BARE != _NUMBER).with_columns(
-        pl.when(strips).then(_BARE).otherwise(_NUMBER).alias("number")
-    )
-    return pl.concat([unprefixed, prefixed.drop("bare")])
+def _ask(numbers: Numbers, found: Recognised) -> None:
+    """Let the library decide what is undecided; what it would change, and placeholders, stay so."""
+    rows = np.flatnonzero((found.lines == UNDECIDED) & (numbers.counts > 0))
+    texts = numbers.only(rows).texts()
+    answers = {text: _asked(text) for text in set(texts)}
+    for row, text in zip(rows.tolist(), texts, strict=True):
+        if answer := answers[text]:
+            found.lines[row], found.e164[row] = answer
 
 
-def _typed(numbers: pl.DataFrame, calling_code: int) -> pl.DataFrame:
-    """Add to significant numbers of one calling code their type and E.164 form; leave placeholders out."""
-    typed = _placed(numbers, calling_code).filter(TYPE.is_null() | ~_IS_PLACEHOLDER)
-    e164 = pl.concat_str(pl.lit(f"+{calling_code}"), _NUMBER)
-    return typed.with_columns(phone=pl.when(TYPE.is_not_null()).then(e164))
-
-
-def _placed(numbers: pl.DataFrame, calling_code: int) -> pl.DataFrame:
-    """Add the type that a number has in its region, the first to claim it of those that share the code."""
-    plans = _plans(calling_code)
-    if len(plans) == 1:
-        return numbers.with_columns(phone_type=plans[0].line_type)
-    placed = []
-    for plan in plans:
-        typed = numbers.with_columns(phone_type=plan.line_type)
-        placed.append(typed.filter(plan.claims))
-        numbers = typed.filter(~plan.claims).drop("phone_type")
-        if numbers.is_empty():
-            break
-    return pl.concat([*placed, numbers.with_columns(phone_type=pl.lit(None, pl.String))])
-
-
-def _abroad(numbers: pl.DataFrame) -> pl.DataFrame:
-    """Recognise numbers that begin with the code of another country.
-
-    One by one: a batch holds a few of each of many countries, and to compile their plans into expressions,
-    which Polars does anew each time, costs more than the numbers do.
-    """
-    lines = [
-        None if number[code_length(number) :] in VALID_PLACEHOLDERS else line_of(number)
-        for number in numbers["number"]
-    ]
-    line = pl.Series("phone_type", lines, pl.String)
-    decided = numbers.with_columns(line).filter(line.is_not_null())
-    decided = decided.with_columns(TYPE.replace(INVALID, None))
-    settled = decided.with_columns(
-        phone=pl.when(TYPE.is_not_null()).then(pl.concat_str(pl.lit("+"), _NUMBER))
-    )
-    return pl.concat([settled, _ask_all(numbers.filter(line.is_null()))])
-
-
-def _ask_all(numbers: pl.DataFrame) -> pl.DataFrame:
-    """Recognise such numbers by the library; what it would change, and placeholders, are left out."""
-    answers = [(number, *answer) for number in numbers["number"].unique() if (answer := _asked(number))]
-    schema = {"number": pl.String, "phone_type": pl.String, "phone": pl.String}
-    return numbers.join(pl.DataFrame(answers, schema=schema, orient="row"), on="number")
-
-
-def _asked(number: str) -> tuple[str | None, str | None] | None:
-    """Type and E.164 form of a number with its country code; None where it is invalid, or a placeholder."""
+def _asked(number: str) -> tuple[int, int] | None:
+    """Line and E.164 of a number with its country code; None where it is invalid, or a placeholder."""
     phone = parse_phone(f"+{number}", "ZZ")
     if phone is None or national_number(phone.e164) in VALID_PLACEHOLDERS:
         return None
-    return phone.type.value, phone.e164
+    return number_of_line(phone.type), int(phone.e164)
+
+
+# -- either way ----------------------------------------------------------------------------------------
+
+_SPREAD: Final = 32  # by which a value is multiplied that has its length added
+_PLACEHOLDERS: Final = np.sort([int(number) * _SPREAD + len(number) for number in VALID_PLACEHOLDERS])
+
+
+def _placed(
+    lines: npt.NDArray[np.int8], codes: npt.NDArray[np.int64], national: Numbers, is_judged: Bools
+) -> Recognised:
+    """National numbers of these lines with their codes. Of those judged, placeholders are undecided."""
+    is_long = national.counts >= _LONGEST - _LONGEST_CODE
+    lines[is_long & (lines > INVALID)] = UNDECIDED
+    rows = np.flatnonzero(is_judged & ~is_long)
+    some = national.only(rows)
+    values = some.values()
+    keys = values * _SPREAD + some.counts
+    found = _PLACEHOLDERS.take(np.searchsorted(_PLACEHOLDERS, keys), mode="clip")  # isin would sort the keys
+    lines[rows[found == keys]] = UNDECIDED
+    return Recognised(lines, _scattered(codes[rows] * 10**some.counts + values, rows, len(national)))
+
+
+def _scattered(values: npt.NDArray[np.int64], rows: Ints, length: int) -> npt.NDArray[np.int64]:
+    """Values in these rows, 0 in the others."""
+    scattered = np.zeros(length, np.int64)
+    scattered[rows] = values
+    return scattered
+
+
+# -- lines ---------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=512)
+def _plans(calling_code: int) -> tuple[Plan, ...]:
+    """The plans that share a calling code, the main region's first."""
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[calling_code]
+    return tuple(Plan(calling_code, region) for region in regions)
+
+
+def number_of_line(line: PhoneType) -> int:
+    return LINES.index(line) + 1
+
+
+_PREFIXED: Final = "prefixed"
+
+
+def _lines_of(plans: Sequence[Plan], prefixed: str | None) -> Language:
+    """The lines of national numbers of a calling code; those that begin with `prefixed` are undecided."""
+    whole: dict[str, str] = {}
+    begins = {_PREFIXED: prefixed} if prefixed else {}
+    claims = []
+    for number, plan in enumerate(plans):
+        claim = _Claim(plan, number, alone=len(plans) == 1)
+        whole |= claim.whole
+        begins |= claim.begins
+        claims.append(claim)
+
+    def judge(matched: frozenset[str], length: int) -> int:
+        if _PREFIXED in matched:
+            return UNDECIDED
+        claimed = (claim.line(matched, length) for claim in claims)
+        return next((line for line in claimed if line is not None), INVALID)
+
+    return Language(whole, begins, judge)
+
+
+class _Claim:
+    """The numbers of a calling code that one of its regions claims, by leading digits or because they fit."""
+
+    def __init__(self, plan: Plan, number: int, *, alone: bool) -> None:
+        self._plan = plan
+        self._general = f"{number} general"
+        self._leading = f"{number} leading"
+        self._kinds = {f"{number} {place}": kind for place, kind in enumerate(plan.kinds())}
+        self.whole = {name: kind.pattern for name, kind in self._kinds.items()}
+        if plan.general.national_number_pattern:
+            self.whole[self._general] = plan.general.national_number_pattern
+        leading = None if alone else plan.leading_digits
+        self.begins = {self._leading: leading} if leading else {}
+
+    def line(self, matched: frozenset[str], length: int) -> int | None:
+        """The line of a number that matches these patterns, `INVALID`, or None: not claimed."""
+        if self.begins and self._leading not in matched:
+            return None
+        if self._general in matched and length in self._plan.general.possible_length:
+            for name, kind in self._kinds.items():
+                if name in matched and length in kind.lengths:
+                    return number_of_line(kind.line_type)
+        return INVALID if self.begins else None

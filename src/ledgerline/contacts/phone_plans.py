@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import phonenumbers
 from phonenumbers import PhoneMetadata, PhoneNumberDesc
@@ -24,16 +24,24 @@ LIBRARY_LIMIT: Final = 250  # characters that `phonenumbers.parse` reads
 PUNCTUATION: Final = " ().-"  # that it does not look at
 COMPACT: Final = "[+]?[0-9]{3,}"  # a number without it
 
-_CALLING_CODES: Final = frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
+CALLING_CODES: Final = frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
 # Calling codes are prefix-free: the first two digits tell how long one is (three digits, where not here).
 _CODE_LENGTHS: Final = {
     code + further: len(code)
-    for code in _CALLING_CODES
+    for code in CALLING_CODES
     if len(code) < 3
     for further in ("0123456789" if len(code) == 1 else ("",))
 }
 _TYPE_OF_GROUP: Final = {line_type.value[0]: line_type.value for line_type in PhoneType}
 _PREFIXED = "prefixed"
+
+
+class Kind(NamedTuple):
+    """A kind of lines: the numbers of some lengths that match a pattern."""
+
+    line_type: PhoneType
+    pattern: str
+    lengths: frozenset[int]
 
 
 class Plan:
@@ -55,17 +63,17 @@ class Plan:
         self.rewrites_prefix = bool(metadata.national_prefix_transform_rule)
         self.leading_digits = metadata.leading_digits
 
-    def kinds(self, length: int) -> list[tuple[PhoneType, str]]:
-        """The types of line that have numbers of this length, in the library's order, with their patterns."""
+    def kinds(self) -> list[Kind]:
+        """The kinds of lines of this region, in the order in which the library asks for them."""
         kinds: list[tuple[PhoneType, PhoneNumberDesc | None]] = [
             *((PhoneType.OTHER, other) for other in self.others),
             (PhoneType.MOBILE, self.mobile),
             (PhoneType.FIXED, self.fixed),
         ]
         return [
-            (line_type, kind.national_number_pattern)
+            Kind(line_type, kind.national_number_pattern, frozenset(kind.possible_length))
             for line_type, kind in kinds
-            if kind and kind.national_number_pattern and length in kind.possible_length
+            if kind and kind.national_number_pattern
         ]
 
 
@@ -110,9 +118,9 @@ class _Tests(dict[int, re.Pattern[str]]):
 def _claim(plan: Plan, name: str, length: int) -> str:
     """The numbers that a region claims of those with its code: by its leading digits, or because they fit."""
     fitting = "|".join(
-        f"(?P<{line_type.value[0]}{name}{number}>{pattern})"
-        for number, (line_type, pattern) in enumerate(plan.kinds(length))
-        if length in plan.general.possible_length
+        f"(?P<{kind.line_type.value[0]}{name}{number}>{kind.pattern})"
+        for number, kind in enumerate(plan.kinds())
+        if length in kind.lengths and length in plan.general.possible_length
     )
     typed = f"(?=(?:{plan.general.national_number_pattern or '(?!)'})$)(?:{fitting})" if fitting else ""
     if not plan.leading_digits:
@@ -123,7 +131,7 @@ def _claim(plan: Plan, name: str, length: int) -> str:
 @lru_cache(maxsize=1024)
 def _tests(calling_code: str) -> _Tests | None:
     """None: there is no such code, or the library may drop a prefix from any number of it."""
-    if calling_code not in _CALLING_CODES:
+    if calling_code not in CALLING_CODES:
         return None
     regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[int(calling_code)]
     plans = [Plan(int(calling_code), region) for region in regions]
