@@ -1,4 +1,4 @@
-"""Give memory back when it is freed.
+"""Give memory back when it is freed, and do not look for garbage where there is none.
 
 Allocators keep what a program has freed for its next request: glibc large blocks, jemalloc whole arenas. The
 stages of a run, whose needs differ, would pile up to a peak a third higher.
@@ -7,8 +7,10 @@ stages of a run, whose needs differ, would pile up to a peak a third higher.
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import sys
+from functools import cache
 
 _JEMALLOC = "_RJEM_MALLOC_CONF"  # read once, when Polars is loaded, which allocates by it but on Windows
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
@@ -33,3 +35,14 @@ def return_freed_memory() -> None:
     if mallopt is not None:
         mallopt(_TRIM_THRESHOLD, _LARGE)
         mallopt(_MMAP_THRESHOLD, _LARGE)
+
+
+@cache
+def spare_lasting_objects() -> None:
+    """From now on the search for garbage leaves out what there is: modules, plans of numbers, metadata.
+
+    They are some hundred thousand objects. To look through them again and again, with the interpreter's lock
+    in hand, took a twentieth of the processor time of a first load. Once a process: each time would keep what
+    is garbage then.
+    """
+    gc.freeze()

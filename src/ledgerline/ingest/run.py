@@ -43,7 +43,7 @@ from ledgerline.ingest.partitions import Job, KnownRows, mark_gone, staged_keys
 from ledgerline.ingest.progress import Cancel, Progress, Watcher
 from ledgerline.ingest.scope import Wanted
 from ledgerline.ingest.staged import InTable
-from ledgerline.memory import return_freed_memory
+from ledgerline.memory import return_freed_memory, spare_lasting_objects
 from ledgerline.sources import Key, Partition, Source
 
 __all__ = ["PARTITION_ROWS", "SAMPLES_KEPT", "Cancel", "Options", "Watcher", "account", "ingest", "plan"]
@@ -156,6 +156,7 @@ def _stage(
 ) -> list[Keys] | None:
     """Fetch, clean and stage; the match keys of what is new. None: there is nothing to make of it."""
     return_freed_memory()
+    spare_lasting_objects()
     progress.report("plan", 0, 0, 0)
     partitions = _planned(job, main, source, options, cancel)
     if not partitions and job.stages_late:
