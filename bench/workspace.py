@@ -39,7 +39,7 @@ _SAMPLE_CODE = (
 )
 _CLEAN_CODE = (
     *("clean", "companies", "digit_automaton", "emails", "names", "phone_columns", "phone_fields"),
-    *("phone_numbers", "phone_plans", "phones", "texts"),
+    *("phone_lines", "phone_numbers", "phone_plans", "phones", "texts"),
 )
 
 

@@ -30,7 +30,8 @@ from tests.phone_strings import REGIONS, phone_strings
 from ledgerline.contacts.digit_automaton import Numbers
 from ledgerline.contacts.model import REASON_SEPARATOR, VALUE_SEPARATOR, PhoneType
 from ledgerline.contacts.phone_columns import COLUMNS, clean_phone_column
-from ledgerline.contacts.phone_numbers import LINES, UNDECIDED, recognise
+from ledgerline.contacts.phone_lines import LINES, UNDECIDED
+from ledgerline.contacts.phone_numbers import recognise
 from ledgerline.contacts.phone_plans import line_of, parse_by_plan
 from ledgerline.contacts.phones import VALID_PLACEHOLDERS, Phone, clean_phones, parse_phone
 

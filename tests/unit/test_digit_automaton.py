@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledgerline.contacts.digit_automaton import Automaton, Language, Numbers
-from ledgerline.contacts.phone_plans import Plan
+from ledgerline.contacts.phone_lines import Plan
 
 ATOMS = st.sampled_from(["0", "7", r"\d", "[2-5]", "[13-58]", r"[\d]", "[0-9]"])
 PATTERNS = st.recursive(

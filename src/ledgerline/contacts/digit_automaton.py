@@ -288,6 +288,17 @@ class Automaton:
             cells = self._step(cells + numbers.at(place))
         return self._labels.take(cells // _SYMBOLS)
 
+    def label(self, start: int, digits: str) -> int:
+        """The same of one number."""
+        cell = start
+        for digit in digits:
+            cell += int(digit)
+            if (after := int(self._cells[cell])) == _UNKNOWN:
+                self._explore([cell])
+                after = int(self._cells[cell])
+            cell = after
+        return int(self._labels[cell // _SYMBOLS])
+
     def _step(self, cells: Ints) -> Ints:
         after = self._cells.take(cells)
         if after.min(initial=0) == _UNKNOWN:

@@ -17,7 +17,8 @@ import polars as pl
 from ledgerline.contacts.digit_automaton import Bools, Ints, Numbers
 from ledgerline.contacts.model import REASON_SEPARATOR, VALUE_SEPARATOR, PhoneType, Reason
 from ledgerline.contacts.phone_fields import SEPARATORS, Fields, cut
-from ledgerline.contacts.phone_numbers import INVALID, LINES, UNDECIDED, number_of_line, recognise
+from ledgerline.contacts.phone_lines import INVALID, LINES, UNDECIDED, number_of_line
+from ledgerline.contacts.phone_numbers import recognise
 from ledgerline.contacts.phone_plans import parse_by_plan
 from ledgerline.contacts.phones import (
     LABEL_LETTERS,

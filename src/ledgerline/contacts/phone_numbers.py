@@ -17,19 +17,23 @@ import numpy as np
 import numpy.typing as npt
 import phonenumbers
 
-from ledgerline.contacts.digit_automaton import Automaton, Bools, Ints, Language, Numbers
-from ledgerline.contacts.model import PhoneType
-from ledgerline.contacts.phone_plans import CALLING_CODES, Plan, code_length
+from ledgerline.contacts.digit_automaton import Bools, Ints, Language, Numbers
+from ledgerline.contacts.phone_lines import (
+    INVALID,
+    UNDECIDED,
+    Plan,
+    automaton,
+    code_length,
+    lines_of,
+    number_of_line,
+    plans_of,
+    start_abroad,
+)
 from ledgerline.contacts.phones import VALID_PLACEHOLDERS, national_number, parse_phone
 
-UNDECIDED: Final = -1
-INVALID: Final = 0
-LINES: Final = tuple(PhoneType)  # a line's number is its place here, from 1
 MOST_DIGITS: Final = 24  # of the numbers that are looked at; none that is valid has more than 18
 _LONGEST: Final = 18
 _LONGEST_CODE: Final = 3
-
-_automaton: Final = Automaton()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +87,10 @@ class _Home:
     def __init__(self, region: str) -> None:
         calling_code = phonenumbers.country_code_for_region(region)
         self.code = str(calling_code)
-        plans = _plans(calling_code)
+        plans = plans_of(calling_code)
         self._plan = _Dialled(Plan(calling_code, region))
         self._main = _Dialled(plans[0])
-        self._start = _automaton.start(_lines_of(plans, prefixed=None))
+        self._start = automaton.start(lines_of(plans, prefixed=None))
         self.international_prefix = _Prefix(self._plan.plan.international_prefix).lengths
 
     def read_inland(self, numbers: Numbers) -> Recognised:
@@ -119,7 +123,7 @@ class _Home:
         bare = numbers.without(prefix)
         fits = plan.is_possible(bare) | plan.is_too_long(bare)
         national = numbers.without(np.where(fits, plan.stripped(numbers, prefix), 0))
-        lines = _automaton.read(self._start, national)
+        lines = automaton.read(self._start, national)
         lines[plan.rewrites(prefix)] = UNDECIDED
         codes = np.full(len(numbers), int(self.code))
         return _placed(lines, codes, national, lines > INVALID)
@@ -149,14 +153,14 @@ class _Dialled:
         return count
 
     def is_general(self, numbers: Numbers) -> Bools:
-        is_general: Bools = _automaton.read(self._general, numbers) == 1
+        is_general: Bools = automaton.read(self._general, numbers) == 1
         return is_general
 
     @cached_property
     def _general(self) -> int:
         pattern = self.plan.general.national_number_pattern
         whole = {"general": pattern} if pattern else {}
-        return _automaton.start(Language(whole, {}, lambda matched, _: len(matched)))
+        return automaton.start(Language(whole, {}, lambda matched, _: len(matched)))
 
     def is_too_long(self, numbers: Numbers) -> Bools:
         return (numbers.counts > self._longest) & ~self._local[numbers.counts]
@@ -222,7 +226,7 @@ def _read_abroad(numbers: Numbers) -> Recognised:
     is_readable = starts != _UNREADABLE
     rows, lengths = rows[is_readable], lengths[is_readable]
     national = numbers.without(_scattered(lengths, rows, len(numbers)))
-    lines[rows] = _automaton.read(starts[is_readable], national.only(rows))
+    lines[rows] = automaton.read(starts[is_readable], national.only(rows))
     found = _placed(lines, codes, national, lines != UNDECIDED)
     _ask(numbers, found)
     return found
@@ -233,16 +237,10 @@ def _starts_of(codes: npt.NDArray[np.int64]) -> Ints:
     is_unread = starts == _UNREAD
     if is_unread.any():
         for code in np.unique(codes[is_unread]).tolist():
-            _starts[code] = _start_of(code)  # two threads that come to it make the same
+            start = start_abroad(str(code))
+            _starts[code] = _UNREADABLE if start is None else start
         starts = _starts[codes]
     return starts
-
-
-def _start_of(code: int) -> int:
-    plans = _plans(code) if str(code) in CALLING_CODES else ()
-    if not plans or re.match(plans[0].national_prefix or "0", ""):
-        return _UNREADABLE
-    return _automaton.start(_lines_of(plans, prefixed=plans[0].national_prefix))
 
 
 def _ask(numbers: Numbers, found: Recognised) -> None:
@@ -289,65 +287,3 @@ def _scattered(values: npt.NDArray[np.int64], rows: Ints, length: int) -> npt.ND
     scattered = np.zeros(length, np.int64)
     scattered[rows] = values
     return scattered
-
-
-# -- lines ---------------------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=512)
-def _plans(calling_code: int) -> tuple[Plan, ...]:
-    """The plans that share a calling code, the main region's first."""
-    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[calling_code]
-    return tuple(Plan(calling_code, region) for region in regions)
-
-
-def number_of_line(line: PhoneType) -> int:
-    return LINES.index(line) + 1
-
-
-_PREFIXED: Final = "prefixed"
-
-
-def _lines_of(plans: Sequence[Plan], prefixed: str | None) -> Language:
-    """The lines of national numbers of a calling code; those that begin with `prefixed` are undecided."""
-    whole: dict[str, str] = {}
-    begins = {_PREFIXED: prefixed} if prefixed else {}
-    claims = []
-    for number, plan in enumerate(plans):
-        claim = _Claim(plan, number, alone=len(plans) == 1)
-        whole |= claim.whole
-        begins |= claim.begins
-        claims.append(claim)
-
-    def judge(matched: frozenset[str], length: int) -> int:
-        if _PREFIXED in matched:
-            return UNDECIDED
-        claimed = (claim.line(matched, length) for claim in claims)
-        return next((line for line in claimed if line is not None), INVALID)
-
-    return Language(whole, begins, judge)
-
-
-class _Claim:
-    """The numbers of a calling code that one of its regions claims, by leading digits or because they fit."""
-
-    def __init__(self, plan: Plan, number: int, *, alone: bool) -> None:
-        self._plan = plan
-        self._general = f"{number} general"
-        self._leading = f"{number} leading"
-        self._kinds = {f"{number} {place}": kind for place, kind in enumerate(plan.kinds())}
-        self.whole = {name: kind.pattern for name, kind in self._kinds.items()}
-        if plan.general.national_number_pattern:
-            self.whole[self._general] = plan.general.national_number_pattern
-        leading = None if alone else plan.leading_digits
-        self.begins = {self._leading: leading} if leading else {}
-
-    def line(self, matched: frozenset[str], length: int) -> int | None:
-        """The line of a number that matches these patterns, `INVALID`, or None: not claimed."""
-        if self.begins and self._leading not in matched:
-            return None
-        if self._general in matched and length in self._plan.general.possible_length:
-            for name, kind in self._kinds.items():
-                if name in matched and length in kind.lengths:
-                    return number_of_line(kind.line_type)
-        return INVALID if self.begins else None
