@@ -19,13 +19,12 @@ from ledgerline.contacts.model import REASON_SEPARATOR, VALUE_SEPARATOR, PhoneTy
 from ledgerline.contacts.phone_fields import SEPARATORS, Fields, cut
 from ledgerline.contacts.phone_lines import INVALID, LINES, UNDECIDED, number_of_line
 from ledgerline.contacts.phone_numbers import recognise
-from ledgerline.contacts.phone_plans import parse_by_plan
+from ledgerline.contacts.phone_plans import LIBRARY_LIMIT, parse_by_plan
 from ledgerline.contacts.phones import (
     LABEL_LETTERS,
     LABEL_WORDS,
     LONGEST_PLACEHOLDER,
     MAX_DIGITS,
-    MAX_FIELD_LENGTH,
     MAX_GROUPS,
     MIN_DIGITS,
     PLACEHOLDERS,
@@ -175,7 +174,7 @@ def _plus(column: str) -> pl.Expr:
 
 def _decide(column: _Column, texts: pl.Series, region: str) -> None:
     """Settle those fields for which a look at whole columns suffices."""
-    is_short = (texts.str.len_bytes() <= MAX_FIELD_LENGTH).fill_null(value=False)
+    is_short = (texts.str.len_bytes() <= LIBRARY_LIMIT).fill_null(value=False)  # longer ones are prose
     rows = np.flatnonzero(~column.is_settled & is_short.to_numpy())
     given = texts.gather(rows)
     lettered, whole = _read(column, rows, given, region)

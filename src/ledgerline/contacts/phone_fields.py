@@ -15,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from ledgerline.contacts.digit_automaton import Bools, Ints, Numbers
-from ledgerline.contacts.phone_plans import LIBRARY_LIMIT, PUNCTUATION
+from ledgerline.contacts.phone_plans import PUNCTUATION
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 
@@ -56,7 +56,7 @@ class Fields:
 
 
 def cut(texts: pl.Series) -> Fields:
-    """Cut fields, none of which may be empty, into pieces."""
+    """Cut fields, none of which may be empty, into pieces. All of them together have less than 2³¹ bytes."""
     lengths = texts.str.len_bytes().to_numpy().astype(np.intp)
     data = np.frombuffer(texts.str.join("").item().encode(), np.uint8)
     kinds = _KINDS.take(data)
@@ -76,7 +76,7 @@ def cut(texts: pl.Series) -> Fields:
     has_other = np.zeros(len(texts), np.bool_)
     has_other[field[(held & _OTHER) != 0]] = True
     return Fields(
-        is_legible=~(has_other | marks.is_unclear) & (lengths <= LIBRARY_LIMIT),
+        is_legible=~(has_other | marks.is_unclear),
         has_other=has_other,
         is_cut=marks.is_cut,
         of=of,
@@ -100,23 +100,26 @@ class _Marks:
 
 
 def _marks(data: Bytes, kinds: Bytes, starts: Ints, ends: Ints) -> _Marks:
-    is_blank = data == _BLANK
-    filled = np.append(0, np.cumsum(~is_blank & ((kinds & (_FIRM | _SLASH)) == 0)))  # bytes before each place
+    is_blank, is_mark = data == _BLANK, (kinds & (_FIRM | _SLASH)) != 0
+    is_filled = ~(is_blank | is_mark)
+    filled = np.append(np.int32(0), np.cumsum(is_filled, dtype=np.int32))  # so many before each place
 
     def is_within(first: Ints, last: Ints, owners: Ints) -> Bools:
         """Whether something stands on both sides of what goes from `first` to `last`."""
         return (filled[first] > filled[starts[owners]]) & (filled[ends[owners]] > filled[last + 1])
 
-    places = np.flatnonzero(kinds & (_FIRM | _SLASH))
+    places = np.flatnonzero(is_mark)
     owners = np.searchsorted(ends, places, side="right")
-    places, owners = (each[is_within(places, places, owners)] for each in (places, owners))
+    inside = is_within(places, places, owners)
+    places, owners = places[inside], owners[inside]
     is_firm_place = kinds[places] == _FIRM
     is_firm, has_slash, has_gap = (np.zeros(len(starts), np.bool_) for _ in range(3))
     is_firm[owners[is_firm_place]] = True
     has_slash[owners[~is_firm_place]] = True
 
     first, last, of_gaps = _gaps(is_blank, ends)
-    first, last, of_gaps = (each[is_within(first, last, of_gaps)] for each in (first, last, of_gaps))
+    inside = is_within(first, last, of_gaps)
+    first, last, of_gaps = first[inside], last[inside], of_gaps[inside]
     has_gap[of_gaps] = True
     beside = kinds[first - 1] | kinds[last + 1]
     is_unclear = has_slash & is_firm
