@@ -245,9 +245,8 @@ def _halves(texts: pl.Series) -> tuple[Ints, pl.Series]:
     )
     halves = [tokens.list.head(at).list.join(" "), tokens.list.slice(at).list.join(" ")]
     cuts = cuts.filter([_can_be_number(half) for half in halves]).filter(pl.col("row").is_unique())
-    return cuts["row"].to_numpy().astype(np.intp), cuts.select(
-        pl.concat_str(halves, separator="/")
-    ).to_series()
+    parted = cuts.select(pl.concat_str(halves, separator="/")).to_series()
+    return cuts["row"].to_numpy().astype(np.intp), parted
 
 
 def _can_be_number(piece: pl.Expr) -> pl.Expr:
