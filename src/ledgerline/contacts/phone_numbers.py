@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from threading import Lock
 from typing import Final
 
 import numpy as np
@@ -212,6 +213,7 @@ _CODE_LENGTHS: Final = np.array([code_length(f"{first_two:02}") for first_two in
 _UNREAD: Final = -1  # in the place of where a language starts: nobody asked so far
 _UNREADABLE: Final = -2  # there is no such code, or the library may drop a prefix from any number of it
 _starts: Final = np.full(_MOST_CODES, _UNREAD, np.intp)
+_starting: Final = Lock()
 
 
 def _read_abroad(numbers: Numbers) -> Recognised:
@@ -233,14 +235,12 @@ def _read_abroad(numbers: Numbers) -> Recognised:
 
 
 def _starts_of(codes: npt.NDArray[np.int64]) -> Ints:
-    starts = _starts[codes]
-    is_unread = starts == _UNREAD
-    if is_unread.any():
-        for code in np.unique(codes[is_unread]).tolist():
-            start = start_abroad(str(code))
-            _starts[code] = _UNREADABLE if start is None else start
-        starts = _starts[codes]
-    return starts
+    if (_starts[codes] == _UNREAD).any():
+        with _starting:  # threads that begin together would each do the work of all
+            for code in np.unique(codes[_starts[codes] == _UNREAD]).tolist():
+                start = start_abroad(str(code))
+                _starts[code] = _UNREADABLE if start is None else start
+    return _starts[codes]
 
 
 def _ask(numbers: Numbers, found: Recognised) -> None:

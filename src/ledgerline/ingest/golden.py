@@ -95,6 +95,8 @@ def make_golden(job: Job, main: Database, records: RunRecords, seen: Seen | None
         ]
         with main.begin(loads) as connection:
             job.lease.check(connection)
+    with main.begin() as connection:  # they are joined by contact: a guess of their size takes its square
+        main.server.analyze(connection, [tables.golden, tables.golden_owners])
     return mark
 
 

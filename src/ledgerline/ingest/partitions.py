@@ -29,7 +29,7 @@ from ledgerline.ingest.pace import Pace
 from ledgerline.ingest.unreadable import marked, read
 from ledgerline.sources import Partition, Source
 
-_CLEANED_AT_ONCE = 40_000  # rows: more take more memory, and are no faster
+_CLEANED_AT_ONCE = 33_000  # rows: more take more memory, and are no faster
 _NULL, _UNIT = "\x00", "\x1f"  # in the text that is hashed: a missing value, and between values
 _RAW_VALUES = ("name", "phone", "email", "designation", "company", "owner")
 

@@ -48,8 +48,8 @@ from ledgerline.sources import Key, Partition, Source
 
 __all__ = ["PARTITION_ROWS", "SAMPLES_KEPT", "Cancel", "Options", "Watcher", "account", "ingest", "plan"]
 
-PARTITION_ROWS = 40_000  # to clean all of them takes memory
-_RESCANNED_ROWS = 150_000  # most of them are as they were; a full rescan of them takes some 440 MB
+PARTITION_ROWS = 33_000  # to clean all of them takes memory
+_RESCANNED_ROWS = 100_000  # most of them are as they were; a full rescan of them takes some 440 MB
 SAMPLES_KEPT = 20
 _THREADS = 2
 _FEW_STAGED = 50_000  # to write more takes as long that nobody should hold a transaction open meanwhile

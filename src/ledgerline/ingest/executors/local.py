@@ -18,7 +18,7 @@ _PATIENCE_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class LocalExecutor:
-    workers: int = 2  # one cleans while the other waits for a database
+    workers: int = 3  # for two cores: one waits for a database, or for another's turn
 
     def run(
         self,
