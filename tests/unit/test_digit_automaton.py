@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledgerline.contacts.digit_automaton import Automaton, Language, Numbers
+from ledgerline.contacts.digit_automaton import Automaton, Language, Numbers, UnreadPattern
 from ledgerline.contacts.phone_lines import Plan
 
 ATOMS = st.sampled_from(["0", "7", r"\d", "[2-5]", "[13-58]", r"[\d]", "[0-9]"])
@@ -67,9 +67,9 @@ def test_the_label_may_depend_on_the_length() -> None:
     assert labels.tolist() == [1, 5, -1, 9]
 
 
-@pytest.mark.parametrize("pattern", ["[1-", "(12", "1{2", "12)", "a", "1*", "(?=1)", "1|+"])
+@pytest.mark.parametrize("pattern", ["[1-", "(12", "1{2", "1{2,}", "1{,2}", "12)", "a", "1*", "(?=1)", "1|+"])
 def test_a_sign_that_is_not_expected_is_named(pattern: str) -> None:
-    with pytest.raises(ValueError, match=r"pattern|expected"):
+    with pytest.raises(UnreadPattern, match=r"pattern|expected|numbers"):
         Language({"it": pattern}, {}, lambda matched, _: len(matched))
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 import phonenumbers
 import polars as pl
 import pytest
@@ -385,3 +389,42 @@ def test_the_bounds_of_a_number_are_those_of_the_metadata() -> None:
 def test_no_country_code_begins_another() -> None:
     codes = [str(code) for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE]
     assert [(a, b) for a in codes for b in codes if a != b and b.startswith(a)] == []
+
+
+_NEWER_RELEASE = """
+import json, sys
+import polars as pl
+from phonenumbers import PhoneMetadata
+
+for region in ("IN", "DE"):  # what they mean is what they meant, with a sign that they did not have
+    metadata = PhoneMetadata.metadata_for_region(region)
+    for kind in (metadata.general_desc, metadata.mobile):
+        pattern = f"(?:{kind.national_number_pattern})(?=$)"
+        object.__setattr__(kind, "national_number_pattern", pattern)
+
+from ledgerline.contacts.phone_columns import clean_phone_column
+
+texts, regions = json.load(sys.stdin)
+print(json.dumps([clean_phone_column(pl.Series(texts), region).rows() for region in regions]))
+"""
+
+
+def test_plans_of_a_newer_release_are_left_to_the_library() -> None:
+    texts = [
+        "98765 43210",
+        "+49 1512 3456789",
+        "0049 30 901820",
+        "+91 22 2202 1234",
+        "+44 20 7946 0018",
+        "12",
+    ]
+    regions = ["IN", "DE", "GB"]
+    newer = subprocess.run(
+        [sys.executable, "-c", _NEWER_RELEASE],
+        input=json.dumps([texts, regions]),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answers = [[tuple(row) for row in rows] for rows in json.loads(newer.stdout)]
+    assert answers == [clean_phone_column(pl.Series(texts), region).rows() for region in regions]

@@ -29,6 +29,10 @@ _FEW_MORE: Final = 32  # places that can be looked at behind the last number
 _LOST: Final = -1  # in the place of a length, where no pattern can match any more
 
 
+class UnreadPattern(ValueError):
+    """A pattern has a sign that is not read here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Numbers:
     """A column of numbers, as digits one after another. What is cut off the numbers is only passed over."""
@@ -94,7 +98,7 @@ class Language:
     """What numbers are by the patterns that they match.
 
     `judge` is asked which patterns, by their names, a number of a length matches; its answer, from -127 to
-    127, is the number's label. Raises ValueError for a pattern with signs that are not expected.
+    127, is the number's label. Raises UnreadPattern for a sign that `_Parser` does not know.
     """
 
     def __init__(
@@ -151,7 +155,7 @@ class _Parser:
         self._end = end
         self._make = self._alternatives()
         if self._place < len(pattern):
-            raise ValueError(f"unexpected {self._next()!r} in the pattern {pattern!r}")
+            raise UnreadPattern(f"unexpected {self._next()!r} in the pattern {pattern!r}")
 
     def first(self, follow: frozenset[int]) -> frozenset[int]:
         """The positions that the pattern begins with, where those of `follow` come behind it."""
@@ -163,7 +167,7 @@ class _Parser:
     def _take(self, expected: str = "") -> str:
         sign = self._next()
         if not sign or (expected and sign != expected):
-            raise ValueError(f"{expected or 'more'} expected at {self._place} of {self._pattern!r}")
+            raise UnreadPattern(f"{expected or 'more'} expected at {self._place} of {self._pattern!r}")
         self._place += 1
         return sign
 
@@ -246,6 +250,8 @@ class _Parser:
         while (sign := self._take()) != "}":
             text += sign
         least, _, most = text.partition(",")
+        if not least.isdecimal() or text.endswith(","):
+            raise UnreadPattern(f"no numbers in {{{text}}} of {self._pattern!r}")
         return int(least), int(most or least)
 
 
@@ -254,7 +260,7 @@ _Make: TypeAlias = Callable[[frozenset[int]], frozenset[int]]
 
 def _digit(sign: str) -> int:
     if not (sign.isascii() and sign.isdecimal()):
-        raise ValueError(f"unexpected {sign!r} in a pattern of digits")
+        raise UnreadPattern(f"unexpected {sign!r} in a pattern of digits")
     return int(sign)
 
 

@@ -11,14 +11,13 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import phonenumbers
 import polars as pl
 
 from ledgerline.contacts.digit_automaton import Bools, Ints, Numbers
 from ledgerline.contacts.model import REASON_SEPARATOR, VALUE_SEPARATOR, PhoneType, Reason
 from ledgerline.contacts.phone_fields import SEPARATORS, Fields, cut
 from ledgerline.contacts.phone_lines import INVALID, LINES, UNDECIDED, number_of_line
-from ledgerline.contacts.phone_numbers import recognise
+from ledgerline.contacts.phone_numbers import knows, recognise
 from ledgerline.contacts.phone_plans import LIBRARY_LIMIT, parse_by_plan
 from ledgerline.contacts.phones import (
     LABEL_LETTERS,
@@ -78,7 +77,7 @@ def clean_phone_column(values: pl.Series, region: str) -> pl.DataFrame:
     """
     texts = values.cast(pl.String).alias("text")
     column = _Column((texts.str.strip_chars() == "").fill_null(value=True).to_numpy())
-    if region in phonenumbers.SUPPORTED_REGIONS:
+    if knows(region):
         _decide(column, texts, region)
     is_settled = pl.Series(column.is_settled)
     return stitch(column.settled(), _refer(texts.filter(~is_settled), region), is_settled)

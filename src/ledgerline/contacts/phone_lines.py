@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import phonenumbers
 from phonenumbers import PhoneMetadata, PhoneNumberDesc
 
-from ledgerline.contacts.digit_automaton import Automaton, Language
+from ledgerline.contacts.digit_automaton import Automaton, Language, UnreadPattern
 from ledgerline.contacts.model import PhoneType
 
 UNDECIDED: Final = -1
@@ -96,13 +96,19 @@ def plans_of(calling_code: int) -> tuple[Plan, ...]:
 def start_abroad(calling_code: str) -> int | None:
     """From where the automaton reads national numbers that are dialled abroad.
 
-    None: there is no such code, or the library may drop a prefix from any number of it.
+    None: there is no such code, or the library may drop a prefix from any number of it, or it is a release of
+    the library that has plans which are not read here.
     """
     if calling_code not in _CALLING_CODES:
         return None
     plans = plans_of(int(calling_code))
     prefix = plans[0].national_prefix
-    return None if re.match(prefix or "0", "") else automaton.start(lines_of(plans, prefixed=prefix))
+    if re.match(prefix or "0", ""):
+        return None
+    try:
+        return automaton.start(lines_of(plans, prefixed=prefix))
+    except UnreadPattern:
+        return None
 
 
 def lines_of(plans: Sequence[Plan], prefixed: str | None) -> Language:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from threading import Lock
 from typing import Final
 
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import phonenumbers
 
-from ledgerline.contacts.digit_automaton import Bools, Ints, Language, Numbers
+from ledgerline.contacts.digit_automaton import Bools, Ints, Language, Numbers, UnreadPattern
 from ledgerline.contacts.phone_lines import (
     INVALID,
     UNDECIDED,
@@ -48,14 +48,20 @@ class Recognised:
     e164: npt.NDArray[np.int64]
 
 
+def knows(region: str) -> bool:
+    """Whether it is read here how numbers are dialled in a region."""
+    return region in phonenumbers.SUPPORTED_REGIONS and _home(region) is not None
+
+
 def recognise(numbers: Numbers, is_international: Bools, region: str) -> Recognised:
     """The lines of numbers which have at least one digit.
 
     is_international  of each number, whether it begins with a calling code (a plus stood before it)
-    region            one that the library supports: from there the others are dialled
+    region            one that `knows` the plans of: from there the others are dialled
     """
     found = Recognised(np.full(len(numbers), UNDECIDED, np.int8), np.zeros(len(numbers), np.int64))
     home = _home(region)
+    assert home is not None
     is_short = numbers.counts <= MOST_DIGITS
     inland = np.flatnonzero(is_short & ~is_international)
     dialled = numbers.only(inland)
@@ -139,6 +145,9 @@ class _Dialled:
         self._possible = _of_lengths(plan.general.possible_length)
         self._local = _of_lengths(plan.general.possible_length_local_only)
         self._longest = max(plan.general.possible_length)
+        pattern = plan.general.national_number_pattern
+        whole = {"general": pattern} if pattern else {}
+        self._general = automaton.start(Language(whole, {}, lambda matched, _: len(matched)))
 
     def rewrites(self, prefix: Ints) -> Bools:
         """Whether the library puts other digits in the place of a prefix of so many."""
@@ -156,12 +165,6 @@ class _Dialled:
     def is_general(self, numbers: Numbers) -> Bools:
         is_general: Bools = automaton.read(self._general, numbers) == 1
         return is_general
-
-    @cached_property
-    def _general(self) -> int:
-        pattern = self.plan.general.national_number_pattern
-        whole = {"general": pattern} if pattern else {}
-        return automaton.start(Language(whole, {}, lambda matched, _: len(matched)))
 
     def is_too_long(self, numbers: Numbers) -> Bools:
         return (numbers.counts > self._longest) & ~self._local[numbers.counts]
@@ -202,8 +205,11 @@ class _Prefix:
 
 
 @lru_cache(maxsize=32)
-def _home(region: str) -> _Home:
-    return _Home(region)
+def _home(region: str) -> _Home | None:
+    try:
+        return _Home(region)
+    except UnreadPattern:  # as `start_abroad`
+        return None
 
 
 # -- abroad --------------------------------------------------------------------------------------------

@@ -16,17 +16,17 @@ LIBRARY_LIMIT: Final = 250  # characters that `phonenumbers.parse` reads
 PUNCTUATION: Final = " ().-"  # that it does not look at
 COMPACT: Final = "[+]?[0-9]{3,}"  # a number without it
 
-INVALID: Final = ""  # in the place of a type
+_NO_TYPE: Final = ""  # of an invalid number
 
 
 def line_of(number: str) -> str | None:
-    """The `PhoneType` of digits that begin with a calling code, `INVALID`, or None: undecided."""
+    """The `PhoneType` of digits that begin with a calling code, "" of an invalid number, None: undecided."""
     end = code_length(number)
     start = start_abroad(number[:end])
     label = UNDECIDED if start is None else automaton.label(start, number[end:])
     if label == UNDECIDED:
         return None
-    return LINES[label - 1] if label else INVALID
+    return LINES[label - 1] if label else _NO_TYPE
 
 
 class _Home:
