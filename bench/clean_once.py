@@ -9,17 +9,16 @@ from pathlib import Path
 
 import polars as pl
 
-from bench.measure import spent
+from bench.measure import CORES, spent
 from ledgerline.contacts.clean import clean, clean_row
-from ledgerline.ingest.executors.local import LocalExecutor
 from ledgerline.ingest.run import PARTITION_ROWS
 
 _REGION = "IN"
 
 
 def clean_columns(raw: pl.DataFrame) -> int:
-    """Partitions of the size, and as many at once, as a run has them; the rows cleaned."""
-    with ThreadPoolExecutor(LocalExecutor().workers) as pool:
+    """Partitions of the size that a run has them; the rows cleaned."""
+    with ThreadPoolExecutor(CORES) as pool:
         parts = list(raw.iter_slices(PARTITION_ROWS))
         return sum(pool.map(lambda part: clean(part, _REGION).height, parts))
 

@@ -9,20 +9,17 @@ from pathlib import Path
 
 import polars as pl
 
-from bench.measure import own_peak, spent
+from bench.measure import CORES, own_peak, spent
 from ledgerline.contacts.blocks import block
 from ledgerline.contacts.keys import Keys, match_keys
 from ledgerline.contacts.match import Matches, match
-from ledgerline.ingest.executors.local import LocalExecutor
 from ledgerline.ingest.run import PARTITION_ROWS
-
-_ROWS_AT_ONCE, _PARTS_AT_ONCE = PARTITION_ROWS, LocalExecutor().workers  # as a run has them
 
 
 def match_all(records: pl.DataFrame) -> Matches:
     """The records of a first load, of which none is known."""
-    with ThreadPoolExecutor(_PARTS_AT_ONCE) as pool:
-        blocks = block(Keys.concat(pool.map(match_keys, records.iter_slices(_ROWS_AT_ONCE))))
+    with ThreadPoolExecutor(CORES) as pool:
+        blocks = block(Keys.concat(pool.map(match_keys, records.iter_slices(PARTITION_ROWS))))
     compared = pl.DataFrame({"record": blocks.names_needed()})
     return match(blocks, records.select("record", "name").join(compared, on="record", how="semi"))
 

@@ -20,6 +20,7 @@ import psutil
 
 ROOT = Path(__file__).parent.parent
 MEGABYTE = 1_000_000
+CORES = 2  # on which the figures are measured; a run has a thread more, for one waits for a database
 
 _SAMPLED_EVERY = 0.05  # seconds
 _CHILDREN_EVERY = 20  # samples: looking for new children reads all processes of the machine
