@@ -35,6 +35,7 @@ from ledgerline.operations.backup_manifest import Manifest
 from ledgerline.operations.keys import Keys
 from ledgerline.operations.query import Queries
 from ledgerline.operations.results import QueryLimits
+from ledgerline.safety import place
 from ledgerline.settings import DatabaseSettings, Environment, Settings, load_settings
 from ledgerline.sources import Partition
 from ledgerline.sources.invoice import SYSTEM, InvoiceSource
@@ -68,6 +69,10 @@ class App:
             self._invoice = _open(self.settings.invoice, read_only=True)
         return self._invoice
 
+    def require_drivers(self) -> None:
+        """Raises DriverMissing."""
+        _ = self.main, self.invoice
+
     @property
     def backups(self) -> Backups:
         return Backups(self.settings)
@@ -87,8 +92,13 @@ class App:
     def migrate(self, *, claim: bool = False) -> tuple[str | None, str | None]:
         """Bring the tables to this version; (revision before, after). `claim`: whosever database it was.
 
-        Raises EnvironmentMismatch, TablesNewer.
+        Raises EnvironmentMismatch, TablesNewer, SettingsError where it is the invoice database.
         """
+        if place(self.settings.main.url) == place(self.settings.invoice.url):
+            raise SettingsError(
+                "INVOICE_DATABASE_URL: it is the same database as DATABASE_URL.",
+                hint="The invoice database is another's, and only read: name that one.",
+            )
         main = self.main
         if claim:
             self._mark.claim()

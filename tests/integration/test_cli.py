@@ -479,3 +479,79 @@ def test_serve_at_a_port_that_is_taken_says_so_before_it_begins(tmp_path: Path) 
     assert done.stdout == ""
     assert f"Nothing can listen at 127.0.0.1, port {port}" in done.stderr
     assert "--port" in done.stderr
+
+
+def test_serve_without_a_driver_says_how_it_is_installed(tmp_path: Path) -> None:
+    hidden = tmp_path / "hidden" / "pymysql"
+    hidden.mkdir(parents=True)
+    (hidden / "__init__.py").write_text("raise ModuleNotFoundError('hidden', name='pymysql')")
+    settings = {
+        **environment(tmp_path, {"INVOICE_DATABASE_URL": "mysql://u:p@127.0.0.1:1/x"}),
+        "PYTHONPATH": str(hidden.parent),
+    }
+    done = subprocess.run(
+        [*COMMAND, "serve", "--port", "1"],
+        cwd=tmp_path,
+        env=settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "The driver for mysql is not installed" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# -- an invoice database as it may be ---------------------------------------------------------------------
+
+
+def test_a_table_is_found_whatever_the_case_of_its_name(tmp_path: Path) -> None:
+    ledgerline(tmp_path, "sample", "sqlite:///data/invoice.db", "--rows", "50")
+    with sqlite3.connect(tmp_path / "data" / "invoice.db") as invoice:
+        invoice.execute("ALTER TABLE customer_contacts RENAME TO Other_Name")
+        invoice.execute("ALTER TABLE Other_Name RENAME TO CUSTOMER_CONTACTS")
+    done = ledgerline(tmp_path, "ingest", "--json")
+    assert json.loads(done.stdout)["counts"]["fetched"] >= 50
+    assert "The table [customer_contacts] is there." in ledgerline(tmp_path, "doctor").stdout
+    counts = json.loads(ledgerline(tmp_path, "status", "--json").stdout)["invoice"]["recordCounts"]
+    assert counts["CUSTOMER_CONTACTS"] >= 50
+
+
+def test_the_setting_is_named_that_names_no_table_or_column(tmp_path: Path) -> None:
+    ledgerline(tmp_path, "sample", "sqlite:///data/invoice.db", "--rows", "5")
+    for settings, hint in (
+        ({"INVOICE_TABLE": "nowhere"}, "Set INVOICE_TABLE"),
+        ({"INVOICE_CUSTOMERS_TABLE": "nowhere"}, "Set INVOICE_CUSTOMERS_TABLE"),
+        ({"INVOICE_ACTIVE": "nowhere=1"}, "INVOICE_ACTIVE, or leave it empty"),
+    ):
+        assert hint in " ".join(ledgerline(tmp_path, "ingest", code=1, settings=settings).stderr.split())
+
+
+def test_nothing_is_written_into_the_invoice_database(tmp_path: Path) -> None:
+    ledgerline(tmp_path, "sample", "sqlite:///data/invoice.db", "--rows", "5")
+    before = tables(tmp_path / "data" / "invoice.db")
+    same = {"DATABASE_URL": "sqlite:///data/../data/invoice.db"}
+    for command in ("ingest", "migrate"):
+        done = ledgerline(tmp_path, command, code=2, settings=same)
+        assert "INVOICE_DATABASE_URL: it is the same database as DATABASE_URL" in done.stderr
+    assert tables(tmp_path / "data" / "invoice.db") == before
+
+
+def tables(file: Path) -> list[str]:
+    with sqlite3.connect(file) as database:
+        return [name for (name,) in database.execute("SELECT name FROM sqlite_master ORDER BY name")]
+
+
+def test_rejects_are_pointed_at_where_there_are_some(tmp_path: Path) -> None:
+    ledgerline(tmp_path, "sample", "sqlite:///data/invoice.db", "--rows", "5")
+    with sqlite3.connect(tmp_path / "data" / "invoice.db") as invoice:
+        invoice.execute(
+            "UPDATE customer_contacts SET contact_person_name = 'test', status = 'APP', del_sts = 'N'"
+        )
+    assert "ledgerline rejects" in ledgerline(tmp_path, "ingest").stdout
+    again = ledgerline(tmp_path, "ingest", "--full").stdout
+    assert "ledgerline rejects " in again
+    assert "name_placeholder" in ledgerline(tmp_path, "rejects").stdout
+    with sqlite3.connect(tmp_path / "data" / "invoice.db") as invoice:
+        invoice.execute("DELETE FROM customer_contacts")
+    assert "ledgerline rejects" not in ledgerline(tmp_path, "ingest", "--full", "--accept-withdrawals").stdout

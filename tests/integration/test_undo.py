@@ -6,10 +6,11 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from tests.house import Installation, check_tables, contact
 
 from ledgerline.databases import runs
@@ -186,6 +187,61 @@ def test_a_contact_that_somebody_edited_or_wrote_to_stays_inactive(house: Instal
     assert house.table("source_records") == []
     house.undo(undone.run)
     assert house.contacts() == after
+
+
+def test_a_contact_that_only_lends_itself_to_a_record_goes_with_it(house: Installation) -> None:
+    house.write_invoice([ASHA, BRAM])
+    first = house.ingest()
+    house.add(contact(2, ASHA["contact_person_name"], email=ASHA["contact_person_email"]))
+    second = house.ingest()  # which joins, and changes nothing
+    house.undo(first)
+    assert [row["contact_id"] for row in house.table("source_records")] == [1]
+    house.undo(second)
+    assert house.table("source_records") == []
+    assert house.contacts() == []
+
+
+def test_an_edited_contact_is_as_it_was_before_the_run_also_where_it_was_inactive(
+    house: Installation,
+) -> None:
+    house.write_invoice([ASHA])
+    house.ingest()
+    with house.app() as app:
+        app.edit(1, {"designation": "Head"}, by="Kim")
+    house.update(1, del_sts="Y")
+    house.ingest()
+    before = state(house)
+    house.update(
+        1, del_sts="N", contact_person_name="Bram de Vries", contact_person_email="bram@devries.example"
+    )
+    undone = house.undo(house.ingest(check=False), strict=True)
+    assert state(house) == before
+    house.undo(undone.run, strict=True)
+    (bram,) = house.table("contacts")
+    assert (bram["name"], bram["designation"], bram["is_active"]) == ("Bram de Vries", "Head", True)
+
+
+@pytest.mark.parametrize("order", ["BA", "AB", "BAb", "ABa"])
+def test_what_an_undone_run_read_is_read_again(house: Installation, order: str) -> None:
+    """A and B are undone in some order, and b and a are the undos that are undone."""
+    moment = sa.Column("updated_at", sa.DateTime)
+    rows = [{**row, "updated_at": ago(days=9)} for row in (ASHA, BRAM, CARA)]
+    house.write_invoice(rows, further=[moment])
+    house.ingest(INVOICE_OVERLAP="1s")
+    house.update(3, designation="Head of A", updated_at=ago(minutes=40))
+    runs_of = {"A": house.ingest()}
+    house.update(4, designation="Head of B", updated_at=ago(minutes=20))
+    runs_of["B"] = house.ingest()
+    assert all(run.since is not None and run.counts["updated"] == 1 for run in runs_of.values())
+    for step in order:
+        runs_of[step.lower() if step.isupper() else ""] = house.undo(runs_of[step]).run
+    house.ingest(resume=True)
+    designations = {row["source_record_id"]: row["designation"] for row in house.table("source_records")}
+    assert designations == {"1": None, "3": "Head of A", "4": "Head of B"}
+
+
+def ago(**time: float) -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None) - timedelta(**time)
 
 
 def test_an_undo_gives_up_a_run_that_was_to_be_resumed(house: Installation) -> None:

@@ -153,12 +153,10 @@ def ingest(
             show.print_json(run_document(run, runs.progress(app.main, run.id)))
             return
         _report(app, run)
-        show.next_steps(
-            [
-                (f"ledgerline rejects {run.id}", "each rejected row, with its reasons and raw values"),
-                ("ledgerline export contacts", "the contacts, as NDJSON, CSV or Parquet"),
-            ]
-        )
+        steps = [("ledgerline export contacts", "the contacts, as NDJSON, CSV or Parquet")]
+        if run.counts["rejected"]:
+            steps.insert(0, ("ledgerline rejects", "each rejected row, with its reasons and raw values"))
+        show.next_steps(steps)
 
 
 def _plan(app: App, samples: int | None, *, json: bool, **wanted: bool) -> None:

@@ -34,6 +34,7 @@ def serve(
     settings = replace(settings, host=host or settings.host, port=port or settings.port)
     show.notices(settings.notices)
     with opened(settings, quiet=True) as app:
+        app.require_drivers()  # what is not installed does not come back by itself
         is_configured = _is_prepared(app)
     may_make_key = settings.environment is Environment.DEVELOPMENT and is_loopback(settings.host)
     made = None

@@ -228,6 +228,9 @@ class Database:
         """The keys and indexes of a table: (its columns, whether it is unique)."""
         with self.connect() as connection:
             inspector = sa.inspect(connection)
+            if self.url.engine is Engine.SQLITE:  # it finds a table whatever the case, its catalogue does not
+                names = [*inspector.get_table_names(), *inspector.get_view_names()]
+                name = next((each for each in names if each.casefold() == name.casefold()), name)
             key = inspector.get_pk_constraint(name, schema=schema)["constrained_columns"]
             if not key and self.url.engine is Engine.SQLSERVER:
                 key = _declared_key(connection, name, schema)

@@ -11,6 +11,7 @@ import json
 import os
 import socket
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -305,6 +306,25 @@ def undone_by(main: Database, run_id: int) -> int | None:
     with main.connect() as connection:
         undos = list(connection.execute(query.order_by(ingestion_runs.c.id.desc())).scalars())
     return next((undo for undo in undos if undone_by(main, undo) is None), None)
+
+
+def oldest_unread(connection: sa.Connection, system: str) -> Run | None:
+    """The first ingestion that is undone, and whose rows none has read since; None: there is none."""
+    query = sa.select(ingestion_runs.c.id, ingestion_runs.c.kind, ingestion_runs.c.undoes_run)
+    query = query.where(ingestion_runs.c.source_system == system, ingestion_runs.c.status == "succeeded")
+    rows = connection.execute(query.order_by(ingestion_runs.c.id)).all()
+    undos: dict[int | None, list[int]] = defaultdict(list)
+    for row in rows:
+        undos[row.undoes_run].append(row.id)
+
+    def undone(run_id: int) -> int | None:
+        return next((undo for undo in reversed(undos[run_id]) if undone(undo) is None), None)
+
+    by = {row.id: undone(row.id) for row in rows if row.kind == "ingest"}
+    last_read = max((run_id for run_id, undo in by.items() if undo is None), default=0)
+    unread = (run_id for run_id, undo in by.items() if undo is not None and undo > last_read)
+    first = next(unread, None)
+    return None if first is None else get_in(connection, first)
 
 
 def root_of(connection: sa.Connection, run: Run) -> tuple[Run, bool]:

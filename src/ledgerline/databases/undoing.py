@@ -26,6 +26,7 @@ from ledgerline.databases.schema import (
     contact_edits,
     contact_versions,
     contacts,
+    ingestion_runs,
     messages,
     restored_contacts,
     restored_records,
@@ -297,7 +298,8 @@ class Undoing:
         self._delete_contacts()
 
     def _find_mixed(self) -> None:
-        """Contacts with a record, or an edit, that came later are made anew of what they have."""
+        """Contacts with a record, or an edit, that came later are made anew of what they have; so are those
+        that gained or lost a record without a change: whoever wrote their others may be undone as well."""
         work, records = self._work.contacts, self._work.records
         partly = records.c.fate.in_([Fate.KEPT, Fate.CONTENT, Fate.MEMBERSHIP])
         later = sa.select(source_records.c.contact_id).where(source_records.c.run_id > self._of)
@@ -306,14 +308,12 @@ class Undoing:
             sa.select(records.c.before_contact).where(partly, records.c.before_contact.is_not(None)),
             sa.select(records.c.now_contact).where(partly, records.c.now_contact.is_not(None)),
         ).subquery("mixed")
-        chosen = sa.select(mixed.c.contact_id)
-        edited = edited_contacts()
+        edited = work.c.contact_id.in_(edited_contacts()) & (work.c.fate != Fate.DELETE)
         self._do(
             work.update()
             .where(
                 work.c.fate.in_([Fate.RESTORE, Fate.DELETE, Fate.INSERT]),
-                work.c.contact_id.in_(chosen)
-                | (work.c.contact_id.in_(edited) & (work.c.fate != Fate.DELETE)),
+                work.c.contact_id.in_(sa.select(mixed.c.contact_id)) | (edited & self._can_be_made()),
             )
             .values(fate=Fate.REMAKE)
         )
@@ -322,10 +322,22 @@ class Undoing:
         ).subquery("touched")
         others = sa.select(contacts.c.id, sa.literal(False, sa.Boolean), sa.literal(Fate.REMAKE.value)).where(
             contacts.c.id.in_(sa.select(touched.c.id)),
-            contacts.c.id.in_(chosen),
             contacts.c.id.not_in(sa.select(work.c.contact_id)),
         )
         self._do(work.insert().from_select(["contact_id", "is_created", "fate"], others))
+
+    def _can_be_made(self) -> sa.ColumnElement[bool]:
+        """Whether there is something to make an edited contact of: a live record, or an edit that came later.
+
+        Otherwise what it was before the run, with the edits until then, would be lost.
+        """
+        contact_id = self._work.contacts.c.contact_id
+        live = sa.select(source_records.c.contact_id).where(source_records.c.is_live)
+        began = sa.select(ingestion_runs.c.started_at).where(ingestion_runs.c.id == self._of)
+        later = sa.select(contact_edits.c.contact_id).where(
+            contact_edits.c.edited_at >= began.scalar_subquery()
+        )
+        return contact_id.in_(live) | contact_id.in_(later)
 
     def _delete_contacts(self) -> None:
         """Contacts that the run created go, but for those that somebody else has a use for."""

@@ -11,6 +11,8 @@ from ledgerline.databases.staging_tables import Staging
 from ledgerline.errors import Cancelled, RunInProgress, RunMissing, RunNotGoing
 from ledgerline.ingest.opening import leased
 
+_SEE = "See the runs: ledgerline runs, or GET /ingestion/runs."
+
 
 def cancel(main: Database, system: str, run_id: int | None = None) -> Run:
     """Ask a run to stop at its next partition or stage; the run as it is now.
@@ -22,7 +24,10 @@ def cancel(main: Database, system: str, run_id: int | None = None) -> Run:
     """
     run = _named(main, run_id) if run_id is not None else _going(main, system)
     if run.status not in RUNNING:
-        raise RunNotGoing(f"Run {run.id} has ended: {run.status}.", hint="See: ledgerline runs")
+        raise RunNotGoing(
+            f"Run {run.id} has ended: {run.status}.",
+            hint=_SEE,
+        )
     if going.is_interrupted(main, run):
         with suppress(RunInProgress):  # its machine's clock is wrong, and it lives after all
             return _end(main, run)
@@ -33,14 +38,14 @@ def cancel(main: Database, system: str, run_id: int | None = None) -> Run:
 def _named(main: Database, run_id: int) -> Run:
     run = runs.get(main, run_id)
     if run is None:
-        raise RunMissing(f"There is no run {run_id}.", hint="See: ledgerline runs")
+        raise RunMissing(f"There is no run {run_id}.", hint=_SEE)
     return run
 
 
 def _going(main: Database, system: str) -> Run:
     run = going.run_at_work(main, system)
     if run is None:
-        raise RunNotGoing("No run is going.", hint="See: ledgerline runs")
+        raise RunNotGoing("No run is going.", hint=_SEE)
     return run
 
 

@@ -192,7 +192,8 @@ def _settle(connection: sa.Connection, system: str, of: Run, by: int) -> bool:
         else:
             settling.lift_splits(connection, root.id, by)
         return False
-    runs.put_back_state(connection, system, of.state_before)
+    unread = runs.oldest_unread(connection, system)
+    runs.put_back_state(connection, system, (unread and unread.state_before) or of.state_before)
     if undoes:
         settling.bring_again(connection, system, root.id, of.id)
         settling.unpause(connection, system, of.id)

@@ -118,7 +118,9 @@ class TableExamination:
 
     def _without(self, missing: Mapping[str, str], spelt: Mapping[str, str]) -> Check:
         lacks, has = ", ".join(missing.values()), ", ".join(spelt.values())
-        steps = "\n".join(_renaming(setting, name, spelt) for setting, name in missing.items())
+        used = {name.casefold() for name in self._layout.columns.values()}
+        free = {folded: name for folded, name in spelt.items() if folded not in used}
+        steps = "\n".join(_renaming(setting, name, free) for setting, name in missing.items())
         detail = f"{self._name} has no column {lacks}. It has: {has}."
         return self._failed(Layer.COLUMNS, Fault.COLUMN_MISSING, detail, steps)
 

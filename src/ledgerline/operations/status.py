@@ -24,7 +24,7 @@ from ledgerline.databases.settling import Pause, pauses
 from ledgerline.errors import DatabaseUnreachable, LedgerlineError, TableMissing, TransientFault
 from ledgerline.operations.doctor import quick_database
 from ledgerline.operations.doctor_table import SCHEMALESS
-from ledgerline.settings import InvoiceTable, Settings
+from ledgerline.settings import Settings
 from ledgerline.url import Engine
 
 CORE_TABLES: Final = ("contacts", "owners", "templates", "messages")
@@ -155,17 +155,20 @@ def _of_invoice(settings: Settings) -> DatabaseStatus:
         try:
             schema = None if database.url.engine in SCHEMALESS else layout.table.schema
             there = _tables(database, schema)
-            tables = _in_order(there, layout)
-            return _counted(database, schema, tables, [layout.table.name])
+            spelt = {name.casefold(): name for name in there} if schema is None else {}
+            wanted = [
+                spelt.get(table.name.casefold(), table.name)
+                for table in (layout.table, layout.customers.table)
+            ]
+            return _counted(database, schema, _in_order(there, wanted), wanted[:1])
         finally:
             database.close()
     except LedgerlineError as error:
         return DatabaseStatus(False, fault=error)
 
 
-def _in_order(there: Sequence[str], layout: InvoiceTable) -> list[str]:
-    """The contacts' table first, then the customers', then the rest."""
-    wanted = (layout.table.name, layout.customers.table.name)
+def _in_order(there: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """Those that are wanted first, then the rest."""
     first = [name for name in dict.fromkeys(wanted) if name in there]
     return [*first, *sorted(set(there) - set(first))]
 

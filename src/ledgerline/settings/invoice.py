@@ -16,6 +16,10 @@ from ledgerline.settings.model import (
 )
 from ledgerline.settings.reader import Reader
 
+_EVERY_ROLE = (
+    "Name the column that says it, or leave the pair out for the default one; where the table has none, read"
+    " a view that adds it."
+)
 _NAME = r"""\[(?:[^\]]|\]\])+\]|"(?:[^"]|"")+"|`(?:[^`]|``)+`"""
 _TABLE_NAME = re.compile(rf"(?:(?P<schema>{_NAME}|[^.\[\]\"`]+)\s*\.\s*)?(?P<name>{_NAME}|[^.\[\]\"`]+)")
 _PAIR = re.compile(rf"\s*(?P<key>{_NAME}|[^,=\[\"`]+?)\s*=\s*(?P<value>{_NAME}|[^,]*?)\s*(?:,|$)")
@@ -65,7 +69,7 @@ def _columns(roles: Iterable[str]) -> Callable[[str], dict[str, str]]:
                     hint=f"Known: {', '.join(known)}.",
                 )
             if not column:
-                raise SettingsError(f"'{role}' has no column.", hint="Name one, or leave the pair out.")
+                raise SettingsError(f"'{role}' has no column.", hint=_EVERY_ROLE)
         return pairs
 
     return parse

@@ -42,6 +42,7 @@ from ledgerline.url import Engine
 SYSTEM = "INVOICE"
 _SCHEMALESS = {Engine.SQLITE, Engine.MYSQL}
 _CONTACTS, _CUSTOMERS = "contacts", "customers"
+_ACTIVE = "INVOICE_ACTIVE, or leave it empty: then every row counts"
 # Seconds to wait for open transactions to end: with a watermark to fall back on, and without.
 _PATIENCE, _FIRST_PATIENCE, _GLANCE = 0.25, 2.0, 0.02
 _FEW_NAMES = 100  # of customers are noted with a watermark
@@ -56,7 +57,7 @@ class InvoiceSource:
     def __init__(self, database: Database, layout: InvoiceTable) -> None:
         self._database = database
         self._layout = layout
-        contacts = self._described(layout.table)
+        contacts = self._described(layout.table, "INVOICE_TABLE to where the contacts are")
         self._table = contacts.table
         self._id = self._column("id")
         self._customers = self._find_customers()
@@ -71,13 +72,13 @@ class InvoiceSource:
 
     # -- what is there -------------------------------------------------------------------------
 
-    def _described(self, name: TableName) -> Described:
+    def _described(self, name: TableName, setting: str) -> Described:
         schema = None if self._database.url.engine in _SCHEMALESS else name.schema
         columns = self._database.columns(name.name, schema)
         if not columns:
             raise TableMissing(
                 f"The invoice database has no table {name.render(schema=schema is not None)}.",
-                hint="Set INVOICE_TABLE to where the contacts are, and check the login's rights on it.",
+                hint=f"Set {setting}, and check the login's rights on it.",
             )
         table = sa.table(name.name, *[sa.column(c, d["type"]) for c, d in columns.items()], schema=schema)
         nullable = frozenset(name for name, told in columns.items() if told["nullable"])
@@ -117,7 +118,7 @@ class InvoiceSource:
         """The table of company names, or None where there is none."""
         wanted = self._layout.customers
         try:
-            described = self._described(wanted.table)
+            described = self._described(wanted.table, "INVOICE_CUSTOMERS_TABLE to where companies are named")
         except TableMissing:
             if wanted.required:
                 raise
@@ -291,7 +292,8 @@ class InvoiceSource:
         query = sa.select(key.label("customer_id")).where(changed)
         if watermark.renamed is None:
             return query
-        return query.where(server.as_text(key).in_([sa.literal(value) for value in watermark.renamed]))
+        renamed = [server.as_text(sa.literal(value)) for value in watermark.renamed]
+        return query.where(server.as_text(key).in_(renamed))
 
     def _of_customers(
         self, customer_id: sa.ColumnElement[Any], customers: sa.Select[Any]
@@ -390,7 +392,7 @@ class InvoiceSource:
             )
         ]
         columns += [
-            text(_find(self._table, column, "INVOICE_ACTIVE")).label(f"active_{number}")
+            text(_find(self._table, column, _ACTIVE)).label(f"active_{number}")
             for number, (column, _) in enumerate(self._layout.active)
         ]
         wanted: list[sa.ColumnElement[bool]] = (

@@ -397,7 +397,10 @@ def show_undo(app: Ledgerline, run_id: RunId) -> Any:
     _existing(app, run_id)
     undo_id = runs.undone_by(app.main, run_id)
     if undo_id is None:
-        raise RunMissing(f"Run {run_id} is not undone.")
+        raise RunMissing(
+            f"There is no undo of run {run_id}: it is in effect.",
+            hint=f"POST /ingestion/runs/{run_id}/undo undoes it.",
+        )
     kept = [kept_document(row) for row in reports.kept_by_undo(app.main, undo_id)]
     return {**_document(app, _existing(app, undo_id)), "kept": kept}
 

@@ -67,7 +67,7 @@ TABLE: Final[Mapping[str, tuple[int, str]]] = {
     "query_missing": (404, "No such query"),
     "too_many_queries": (429, "Too many queries at once"),
     "run_in_progress": (409, "A run is going"),
-    "run_missing": (404, "No such run"),
+    "run_missing": (404, "No such run, or no undo of it"),
     "stopped": (409, "It was stopped"),
     "environment_mismatch": (503, "The database belongs to another environment"),
     "tables_newer": (503, "The database is of a later version"),
