@@ -149,6 +149,23 @@ def test_many_changes_are_read_in_ranges(full_house: Installation) -> None:
     assert len(receipts) == 6
 
 
+def test_keys_that_were_text_and_are_integers(house: Installation) -> None:
+    rows = [row(7, "Asha Rao"), row(8, "Bram de Vries"), row(9, "Cara Lind")]
+    for contact_row, key in zip(rows, ("007", "8", "A9"), strict=True):
+        contact_row["contactid"] = key
+    house.write_invoice(rows, key=sa.Unicode(50), primary_key=False)
+    house.ingest()
+    house.change("DELETE FROM {contacts} WHERE contactid <> '8'")
+    house.change("ALTER TABLE {contacts} ADD key_number INTEGER")
+    house.change("UPDATE {contacts} SET key_number = 8")
+    run = house.ingest(INVOICE_COLUMNS="id=key_number", check=False)
+    assert touched(run) == {"vanished": 2}
+    live = [record["source_record_id"] for record in house.table("source_records") if record["is_live"]]
+    assert live == ["8"]
+    assert len(house.contacts()) == 1
+    assert touched(house.ingest(wanted=Wanted(full=True), check=False)) == {}
+
+
 def test_text_keys(house: Installation) -> None:
     rows = [{**row(n), "contactid": f"K{n}"} for n in range(1, 20)]
     house.write_invoice(rows, key=sa.Unicode(50), further=[updated_at()])

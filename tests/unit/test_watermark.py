@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
-from ledgerline.sources.watermark import Clock, Mark, Watermark, moment, version_mark, went_back
+from ledgerline.sources.watermark import (
+    Clock,
+    Mark,
+    Watermark,
+    moment,
+    time_mark,
+    version_mark,
+    went_back,
+)
 
 NOON = datetime.fromisoformat("2026-03-01 12:00:00")
 
@@ -53,3 +61,22 @@ def test_a_moment_is_no_counter() -> None:
 
 def test_a_server_that_tells_of_no_counter_gives_no_mark() -> None:
     assert version_mark(clock()).base is None
+
+
+@pytest.mark.parametrize("every", [timedelta(minutes=20), timedelta(hours=5)])
+def test_a_clock_in_another_zone_that_goes_back_in_autumn_loses_nothing(every: timedelta) -> None:
+    """New York's, seen from a server in UTC: what was written since a run is where the next reads from on."""
+    summer, winter, since_written = timedelta(hours=-4), timedelta(hours=-5), timedelta(minutes=1)
+    now = datetime(2026, 10, 31, 12)
+    mark = time_mark(Clock(now, now, None, None), now, now + summer - since_written, None)
+    for _ in range(6):
+        now += timedelta(days=2)
+        mark = time_mark(Clock(now, now, None, None), now, now + winter - since_written, mark)
+        assert mark.base is not None
+        assert datetime.fromisoformat(mark.base) <= now + winter
+        now += every
+
+
+def test_a_clock_that_is_nearly_the_server_s_costs_no_hour() -> None:
+    newest = NOON - timedelta(minutes=5)
+    assert time_mark(Clock(NOON, NOON, None, None), NOON, newest, None).base == newest.isoformat()

@@ -50,6 +50,7 @@ class Job:
     lease: Lease
     since: str | None = None  # it reads what changed since then; None: everything
     reconciles: bool = True  # it finds the rows that were deleted
+    had_text_keys: bool = False  # when the source was read last: known ones may be no integers
     packs: bool = False  # the records that a partition stages are one value, see `databases.pages`
 
     @property
@@ -85,7 +86,7 @@ class KnownRows:
     def __init__(self, job: Job, main: Database, *, integer_keys: bool) -> None:
         self._job = job
         self._main = main
-        self._integer_keys = integer_keys
+        self._integer_keys = integer_keys and not job.had_text_keys
         self._all: Known | None = None
         self._lock = threading.Lock()
 
@@ -333,7 +334,8 @@ def mark_gone(job: Job, source: Source, main: Database, known: KnownRows) -> Non
     To be called when all partitions are done; what an earlier attempt marked is replaced. A row that was
     new or changed in this run and is gone by now is left to the next run.
     """
-    if job.first_load or not job.reconciles or (job.since is None and source.integer_keys):
+    could_tell = job.since is None and source.integer_keys and not job.had_text_keys
+    if job.first_load or not job.reconciles or could_tell:
         return
     tables = job.tables
     here = source.keys().select(storable_column(pl.col("source_record_id")))

@@ -44,7 +44,7 @@ from ledgerline.ingest.progress import Cancel, Progress, Watcher
 from ledgerline.ingest.scope import Wanted
 from ledgerline.ingest.staged import InTable
 from ledgerline.memory import return_freed_memory, spare_lasting_objects
-from ledgerline.sources import Key, Partition, Source
+from ledgerline.sources import TEXT_KEYS, Key, Partition, Source
 
 __all__ = ["PARTITION_ROWS", "SAMPLES_KEPT", "Cancel", "Options", "Watcher", "account", "ingest", "plan"]
 
@@ -79,7 +79,7 @@ def ingest(main: Database, source: Source, options: Options, watcher: Watcher, c
         settling.check_not_paused(main, source.system)
         run = take_up(main, source, lease, options.region, options.wanted)
         run = run or open_run(main, source, lease, options.region, options.wanted, cancel, "ingest")
-        job = replace(_job(run, source, options, lease), packs=run.first_load)
+        job = replace(_job(run, main, source, options, lease), packs=run.first_load)
         progress = Progress(main, run.id, watcher, cancel)
         with noted(main, job, resumable=True), progress.beating():
             reading = _reading(job, main)
@@ -108,7 +108,7 @@ def plan(
     with leased_to_read(main, source.system) as lease:
         settling.check_not_paused(main, source.system)
         run = open_run(main, source, lease, options.region, options.wanted, cancel, "plan")
-        job = _job(run, source, options, lease)
+        job = _job(run, main, source, options, lease)
         progress = Progress(main, run.id, watcher, cancel)
         with noted(main, job, resumable=False), progress.beating():
             reading = _reading(job, main)
@@ -137,7 +137,8 @@ def _reading(job: Job, main: Database) -> Database:
     return main.reading_few() if job.stages_late else main
 
 
-def _job(run: Run, source: Source, options: Options, lease: Lease) -> Job:
+def _job(run: Run, main: Database, source: Source, options: Options, lease: Lease) -> Job:
+    state = runs.source_state(main, source.system)
     return Job(
         run_id=run.id,
         system=source.system,
@@ -148,6 +149,7 @@ def _job(run: Run, source: Source, options: Options, lease: Lease) -> Job:
         lease=lease,
         since=run.since,
         reconciles=run.reconciles,
+        had_text_keys=state is not None and (state.layout or "").endswith(TEXT_KEYS),
     )
 
 

@@ -36,6 +36,9 @@ class Reading:
     advice: tuple[str, ...] = ()  # what would make the next run quicker or safer
 
 
+TEXT_KEYS = "-text"  # so ends the `layout` of a source of which not every key is an integer
+
+
 class Source(Protocol):
     """One place that contacts come from. Threads may share it."""
 

@@ -25,7 +25,7 @@ from ledgerline.databases.database import Database
 from ledgerline.databases.engines import ChangeKind, Server, in_lots
 from ledgerline.errors import ColumnMissing, DatabaseError, TableMissing
 from ledgerline.settings import InvoiceTable, TableName
-from ledgerline.sources import Key, Partition, Reading
+from ledgerline.sources import TEXT_KEYS, Key, Partition, Reading
 from ledgerline.sources.changes import Described, Tracked, tracked
 from ledgerline.sources.watermark import (
     Clock,
@@ -64,8 +64,8 @@ class InvoiceSource:
         self._tracked = tracked(database.server, contacts, layout.updated_column)
         self._contacts = contacts
         self._may_lack_keys = self._id.name in contacts.nullable
-        self.layout = self._fingerprint()
         self.integer_keys = self._has_integer_keys()  # the first rows read: all tables are described by now
+        self.layout = self._fingerprint()
         self._companies: pl.DataFrame | None = None
         self._lock = threading.Lock()
         self._renamed: dict[str, bool] = {}  # watermark → whether a customer changed since
@@ -131,7 +131,7 @@ class InvoiceSource:
         return _Customers(customer_id, name, tracked(self._database.server, described, None), has_integers)
 
     def _fingerprint(self) -> str:
-        """Of the place, the mapping and the update columns."""
+        """Of the place, the mapping, the update columns, and whether keys are integers."""
         url, customers = self._database.url, self._customers
         parts = [
             [url.engine.value, url.host, url.instance, url.effective_port, url.database, url.schema],
@@ -140,7 +140,8 @@ class InvoiceSource:
             self._layout.customers.table.render(),
             [] if customers is None else [customers.id.name, customers.name.name, *_told(customers.tracked)],
         ]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+        digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+        return digest if self.integer_keys else digest[: -len(TEXT_KEYS)] + TEXT_KEYS
 
     # -- what changed ----------------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ when everything is known to be committed, not what was seen last:
 The clock of an update column is not known: UTC, the server's zone, or an application's. It is taken to be
 behind the server's as far as the rows themselves do not prove otherwise: a row that was seen at noon with
 11:50 proves that the clock is ten minutes behind at most. So a table that has been quiet for a day is read
-from a day ago on, where there is nothing, until its next row brings the clock up to date.
+from a day ago on, where there is nothing, until its next row brings the clock up to date. What a row proves
+of a clock in another zone, it proves of its summer time.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+# A clock that is behind in summer is behind an hour more in winter, and no row can prove it.
+_SUMMER_TIME = timedelta(hours=1)
+_LEAST_ZONE = timedelta(minutes=30)  # by which clocks of two zones differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +139,10 @@ def time_mark(clock: Clock, until: datetime | None, newest: datetime | None, bef
     ahead = max((seconds for seconds in (known, seen) if seconds is not None), default=None)
     if until is None or ahead is None:
         return Mark(None if before is None else before.base, ahead)
-    behind = min(timedelta(), clock.local - clock.utc, timedelta(seconds=ahead))
-    return Mark((until + behind).isoformat(), ahead)
+    behind, proven = min(timedelta(), clock.local - clock.utc), timedelta(seconds=ahead)
+    if proven < behind - _LEAST_ZONE:
+        behind = proven - _SUMMER_TIME
+    return Mark((until + min(behind, proven)).isoformat(), ahead)
 
 
 def version_mark(clock: Clock) -> Mark:
