@@ -17,6 +17,7 @@ from tests.house import Installation, Watcher, contact
 from ledgerline.databases.runs import Run
 from ledgerline.errors import Cancelled
 from ledgerline.ingest.run import Cancel
+from ledgerline.ingest.scope import Wanted
 
 ASHA = contact(1, "Asha Rao", "+91 98200 12345", "asha.rao@lotus.example")
 ASHA_AGAIN = contact(2, "Asha Rao", "98200 12345, 98200 54321", "asha@rao.example", designation="Director")
@@ -666,3 +667,15 @@ def test_a_run_goes_on_where_it_was_stopped(
     assert run.id == 2
     assert classes(run) == {"merged": 1, "updated": 1, "unchanged": 3, "vanished": 1}
     assert len(house.contacts()) == 3
+
+
+@pytest.mark.parametrize("key", [None, 7])
+def test_equal_rows_that_are_rejected_for_their_key_come_and_go(house: Installation, key: int | None) -> None:
+    row = contact(key, "Asha Rao", email="asha@lotus.example")
+    house.write_invoice([row] * 3, primary_key=False)
+    for there in (3, 3, 1, 1, 4, 0, 2):
+        house.change("DELETE FROM {contacts}")
+        house.add(*[row] * there)
+        run = house.ingest(wanted=Wanted(full=True, accept_withdrawals=True))
+        faults = max(there - 1, 0) if key else there  # of rows that share a key the first keeps it
+        assert (run.counts["rejected"], len(house.open_rejects())) == (faults, faults)

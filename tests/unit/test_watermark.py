@@ -67,7 +67,7 @@ def test_a_server_that_tells_of_no_counter_gives_no_mark() -> None:
 def test_a_clock_in_another_zone_that_goes_back_in_autumn_loses_nothing(every: timedelta) -> None:
     """New York's, seen from a server in UTC: what was written since a run is where the next reads from on."""
     summer, winter, since_written = timedelta(hours=-4), timedelta(hours=-5), timedelta(minutes=1)
-    now = datetime(2026, 10, 31, 12)
+    now = datetime.fromisoformat("2026-10-31 12:00:00")
     mark = time_mark(Clock(now, now, None, None), now, now + summer - since_written, None)
     for _ in range(6):
         now += timedelta(days=2)

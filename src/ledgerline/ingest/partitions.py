@@ -263,12 +263,16 @@ def _fate() -> pl.Expr:
 
 
 def _sort_faults(rows: pl.DataFrame, known: Known) -> list[pl.DataFrame]:
-    """Rows without a key of their own, and the rejects for that reason whose rows are no longer there."""
+    """Rows without a key of their own, and the rejects for that reason whose rows are no longer there.
+
+    Nothing tells equal rows apart: where there are more or fewer of them than were rejected, all are anew.
+    """
     on = ["record_key", "payload_hash"]
     faulty, active = rows.filter("key_fault"), rows.filter("key_fault", "is_active")
-    seen = active.join(known.faults.select(on).unique(), on=on, how="semi")
-    new = active.join(known.faults, on=on, how="anti")
-    gone = known.faults.join(active, on=on, how="anti")
+    as_many = active.group_by(on).len().join(known.faults.group_by(on).len(), on=[*on, "len"], how="semi")
+    seen = active.join(as_many, on=on, how="semi")
+    new = active.join(as_many, on=on, how="anti")
+    gone = known.faults.join(as_many, on=on, how="anti")
     if not known.is_whole:
         gone = gone.join(rows, on="record_key", how="semi")
     return [

@@ -14,6 +14,7 @@ from ledgerline.ingest.partitions import Job, KnownRows, Result, run_partition
 from ledgerline.sources import Partition, Source
 
 _PATIENCE_SECONDS = 0.5
+_FEWEST = 2  # of which one may wait for a second connection while the other has its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,12 @@ class LocalExecutor:
         if len(partitions) == 1:  # this thread has its connections open by now
             yield work(partitions[0])
             return
-        with main.threads(self.workers, "partition") as pool:
+        workers = min(self.workers, max(limits.connections - 1, _FEWEST))
+        with main.threads(workers, "partition") as pool:
             running: set[Future[Result]] = set()
             try:
                 while True:
-                    while len(running) < self.workers and (partition := next(waiting, None)) is not None:
+                    while len(running) < workers and (partition := next(waiting, None)) is not None:
                         running.add(pool.submit(work, partition))
                     if not running:
                         return
