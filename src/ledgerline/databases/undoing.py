@@ -322,7 +322,7 @@ class Undoing:
         ).subquery("touched")
         others = sa.select(contacts.c.id, sa.literal(False, sa.Boolean), sa.literal(Fate.REMAKE.value)).where(
             contacts.c.id.in_(sa.select(touched.c.id)),
-            contacts.c.id.not_in(sa.select(work.c.contact_id)),
+            ~sa.exists().where(work.c.contact_id == contacts.c.id),  # NOT IN may read all for each
         )
         self._do(work.insert().from_select(["contact_id", "is_created", "fate"], others))
 
