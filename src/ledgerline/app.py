@@ -35,7 +35,7 @@ from ledgerline.operations.backup_manifest import Manifest
 from ledgerline.operations.keys import Keys
 from ledgerline.operations.query import Queries
 from ledgerline.operations.results import QueryLimits
-from ledgerline.safety import place
+from ledgerline.safety import same_database
 from ledgerline.settings import DatabaseSettings, Environment, Settings, load_settings
 from ledgerline.sources import Partition
 from ledgerline.sources.invoice import SYSTEM, InvoiceSource
@@ -94,11 +94,7 @@ class App:
 
         Raises EnvironmentMismatch, TablesNewer, SettingsError where it is the invoice database.
         """
-        if place(self.settings.main.url) == place(self.settings.invoice.url):
-            raise SettingsError(
-                "INVOICE_DATABASE_URL: it is the same database as DATABASE_URL.",
-                hint="The invoice database is another's, and only read: name that one.",
-            )
+        self._check_roles()
         main = self.main
         if claim:
             self._mark.claim()
@@ -116,8 +112,13 @@ class App:
         if main.url.engine is Engine.SQLITE:
             self.migrate()
             return
+        self._check_roles()
         self._mark.check()
         require_newest(main)
+
+    def _check_roles(self) -> None:
+        for risk in same_database(self.settings.main.url, self.settings.invoice.url):
+            raise SettingsError(f"{risk.setting}: {risk.detail}", hint=risk.remedy)
 
     def ingest(
         self,

@@ -43,7 +43,7 @@ def risks(main: DatabaseUrl, invoice: DatabaseUrl, api_key: str) -> list[Risk]:
         *_key(api_key),
         *_connection("DATABASE_URL", main),
         *_connection("INVOICE_DATABASE_URL", invoice),
-        *_same(main, invoice),
+        *same_database(main, invoice),
     ]
 
 
@@ -86,7 +86,8 @@ def is_this_machine(host: str) -> bool:
         return False
 
 
-def _same(main: DatabaseUrl, invoice: DatabaseUrl) -> Iterator[Risk]:
+def same_database(main: DatabaseUrl, invoice: DatabaseUrl) -> Iterator[Risk]:
+    """What is too risky anywhere: nothing may be written to the invoice database."""
     if place(main) == place(invoice):
         yield Risk(
             "INVOICE_DATABASE_URL",

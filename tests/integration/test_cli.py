@@ -533,7 +533,7 @@ def test_nothing_is_written_into_the_invoice_database(tmp_path: Path) -> None:
     same = {"DATABASE_URL": "sqlite:///data/../data/invoice.db"}
     for command in ("ingest", "migrate"):
         done = ledgerline(tmp_path, command, code=2, settings=same)
-        assert "INVOICE_DATABASE_URL: it is the same database as DATABASE_URL" in done.stderr
+        assert "INVOICE_DATABASE_URL: It is the same database as DATABASE_URL" in done.stderr
     assert tables(tmp_path / "data" / "invoice.db") == before
 
 

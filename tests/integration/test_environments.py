@@ -13,7 +13,7 @@ from ledgerline.app import App
 from ledgerline.databases.alerts import Alert, Outbox
 from ledgerline.databases.environments import environment_of
 from ledgerline.databases.runs import utc_now
-from ledgerline.errors import EnvironmentMismatch
+from ledgerline.errors import EnvironmentMismatch, SettingsError
 from ledgerline.ingest.run import Cancel
 from ledgerline.operations.config_backup import bring_back
 from ledgerline.operations.keys import Scope
@@ -22,6 +22,22 @@ from ledgerline.operations.keys import Scope
 def owner(house: Installation) -> str | None:
     with house.main() as main:
         return environment_of(main)
+
+
+def test_a_main_database_is_not_read_as_the_invoice_database(house: Installation) -> None:
+    house.write_invoice([contact(1, "Asha Rao", "98200 12345")])
+    house.ingest()
+    before = house.dump()
+    house.environ["INVOICE_DATABASE_URL"] = house.environ["DATABASE_URL"]
+    writes: tuple[Callable[[App], object], ...] = (
+        lambda app: app.migrate(),
+        lambda app: app.prepare(),
+        lambda app: app.ingest(Watcher(), Cancel()),
+    )
+    for write in writes:
+        with house.app() as app, pytest.raises(SettingsError, match="same database as DATABASE_URL"):
+            write(app)
+    assert house.dump() == before
 
 
 def test_another_environment_cannot_write(house: Installation, tmp_path: Path) -> None:

@@ -299,11 +299,11 @@ class Automaton:
         cell = start
         for digit in digits:
             cell += int(digit)
-            if (after := int(self._cells[cell])) == _UNKNOWN:
+            if (after := self._cells.item(cell)) == _UNKNOWN:
                 self._explore([cell])
-                after = int(self._cells[cell])
+                after = self._cells.item(cell)
             cell = after
-        return int(self._labels[cell // _SYMBOLS])
+        return self._labels.item(cell // _SYMBOLS)
 
     def _step(self, cells: Ints) -> Ints:
         after = self._cells.take(cells)

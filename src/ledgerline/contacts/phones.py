@@ -26,6 +26,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from itertools import accumulate
 from typing import Final, NamedTuple, TypeAlias
 
 import phonenumbers
@@ -224,8 +225,10 @@ _SEPARATOR: Final = re.compile(r"[,;|&\t\n\r]+")
 
 def _candidates(text: str) -> list[str]:
     """Return what stands between separators that always separate, if there is a letter or a digit in it."""
-    text = _EXTENSION.sub("\n", text)
-    if _has_letter(text):
+    is_worded = _has_letter(text)
+    if is_worded or "#" in text:
+        text = _EXTENSION.sub("\n", text)
+    if is_worded:
         text = _CONJUNCTION.sub("\n", _LABEL.sub("\n", text))
     return _alphanumeric(_SEPARATOR.split(text))
 
@@ -334,18 +337,24 @@ def _is_number(text: str, by: _Reader) -> bool:
 
 def _partition(candidate: str, by: _Reader) -> tuple[str, ...]:
     """Cut at spaces and pluses, else at dashes too, into parts that are all numbers; () if that cannot be."""
-    return _cut(_SPACE.split(candidate), by) or _cut(_SPACE_OR_DASH.split(candidate), by)
+    numbers = _cut(_SPACE.split(candidate), by)
+    return numbers if numbers or "-" not in candidate else _cut(_SPACE_OR_DASH.split(candidate), by)
 
 
 def _cut(pieces: list[str], by: _Reader) -> tuple[str, ...]:
     tokens = [piece for piece in pieces if piece]
     if not 2 <= len(tokens) <= _MAX_TOKENS:
         return ()
+    before = list(accumulate((len(_digits(token)) for token in tokens), initial=0))  # digits, of each token
+    if before[-1] < 2 * MIN_DIGITS:
+        return ()
     tails: dict[int, tuple[str, ...]] = {len(tokens): ()}  # from each token on, where the rest can be cut
     for start in reversed(range(len(tokens))):
         for end in range(min(start + MAX_GROUPS, len(tokens)), start, -1):
+            if end not in tails or before[end] - before[start] < MIN_DIGITS:
+                continue
             number = _integer(" ".join(tokens[start:end]))
-            if end in tails and _is_number(number, by):
+            if _is_number(number, by):
                 tails[start] = (number, *tails[end])
                 break
     return tails.get(0, ())

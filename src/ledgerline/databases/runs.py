@@ -300,31 +300,42 @@ def get_in(connection: sa.Connection, run_id: int) -> Run | None:
 
 def undone_by(main: Database, run_id: int) -> int | None:
     """The undo because of which this run is not in effect, or None: it is."""
-    query = sa.select(ingestion_runs.c.id).where(
-        ingestion_runs.c.undoes_run == run_id, ingestion_runs.c.status == "succeeded"
-    )
     with main.connect() as connection:
-        undos = list(connection.execute(query.order_by(ingestion_runs.c.id.desc())).scalars())
-    return next((undo for undo in undos if undone_by(main, undo) is None), None)
+        return _in_effect(run_id, _undos(connection))
 
 
 def oldest_unread(connection: sa.Connection, system: str) -> Run | None:
     """The first ingestion that is undone, and whose rows none has read since; None: there is none."""
-    query = sa.select(ingestion_runs.c.id, ingestion_runs.c.kind, ingestion_runs.c.undoes_run)
-    query = query.where(ingestion_runs.c.source_system == system, ingestion_runs.c.status == "succeeded")
-    rows = connection.execute(query.order_by(ingestion_runs.c.id)).all()
-    undos: dict[int | None, list[int]] = defaultdict(list)
-    for row in rows:
-        undos[row.undoes_run].append(row.id)
-
-    def undone(run_id: int) -> int | None:
-        return next((undo for undo in reversed(undos[run_id]) if undone(undo) is None), None)
-
-    by = {row.id: undone(row.id) for row in rows if row.kind == "ingest"}
+    ingests = sa.select(ingestion_runs.c.id).where(
+        ingestion_runs.c.source_system == system,
+        ingestion_runs.c.status == "succeeded",
+        ingestion_runs.c.kind == "ingest",
+    )
+    undos = _undos(connection)
+    by = {
+        run_id: _in_effect(run_id, undos)
+        for run_id in connection.execute(ingests.order_by(ingestion_runs.c.id)).scalars()
+    }
     last_read = max((run_id for run_id, undo in by.items() if undo is None), default=0)
-    unread = (run_id for run_id, undo in by.items() if undo is not None and undo > last_read)
-    first = next(unread, None)
+    first = next((run_id for run_id, undo in by.items() if undo is not None and undo > last_read), None)
     return None if first is None else get_in(connection, first)
+
+
+def _undos(connection: sa.Connection) -> Mapping[int, list[int]]:
+    """The undos of each run, in order."""
+    query = sa.select(ingestion_runs.c.undoes_run, ingestion_runs.c.id).where(
+        ingestion_runs.c.undoes_run.is_not(None), ingestion_runs.c.status == "succeeded"
+    )
+    undos: dict[int, list[int]] = defaultdict(list)
+    for run_id, undo in connection.execute(query.order_by(ingestion_runs.c.id)):
+        undos[run_id].append(undo)
+    return undos
+
+
+def _in_effect(run_id: int, undos: Mapping[int, list[int]]) -> int | None:
+    """The last undo of a run that is not undone itself."""
+    last_first = reversed(undos.get(run_id, []))
+    return next((undo for undo in last_first if _in_effect(undo, undos) is None), None)
 
 
 def root_of(connection: sa.Connection, run: Run) -> tuple[Run, bool]:

@@ -24,10 +24,7 @@ def cancel(main: Database, system: str, run_id: int | None = None) -> Run:
     """
     run = _named(main, run_id) if run_id is not None else _going(main, system)
     if run.status not in RUNNING:
-        raise RunNotGoing(
-            f"Run {run.id} has ended: {run.status}.",
-            hint=_SEE,
-        )
+        raise RunNotGoing(f"Run {run.id} has ended: {run.status}.", hint=_SEE)
     if going.is_interrupted(main, run):
         with suppress(RunInProgress):  # its machine's clock is wrong, and it lives after all
             return _end(main, run)
