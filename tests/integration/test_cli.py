@@ -241,6 +241,15 @@ def test_a_file_that_cannot_be_made_is_told(
     assert re.search(r"error: .*(none/x|file/)", done.stderr), done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no file on which nothing has room")
+def test_a_full_disk_is_named(sampled: Path) -> None:
+    for form in ("csv", "ndjson"):
+        arguments = ("export", "contacts", "--format", form, "--output", "/dev/full")
+        assert (
+            "error: /dev/full cannot be used: No space left" in ledgerline(sampled, *arguments, code=1).stderr
+        )
+
+
 def test_what_is_piped_is_utf8_whatever_the_locale(monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))

@@ -60,6 +60,17 @@ def test_a_refused_query_ends_with_5(folder: Path, sql: str) -> None:
         assert "error:" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("sql", "named"),
+    [
+        ("SELECT 1 FROM nowhere", "no such table: nowhere."),
+        ("SELECT nothing FROM contacts", "no such column: nothing."),
+    ],
+)
+def test_what_is_missing_is_named(folder: Path, sql: str, named: str) -> None:
+    assert named in ledgerline(folder, "query", sql).stderr
+
+
 def test_a_check_needs_no_database(tmp_path: Path) -> None:
     nowhere = f"postgresql://u@127.0.0.1:{free_port()}/x"
     done = ledgerline(tmp_path, "query", "--check", "SELECT A FROM B", DATABASE_URL=nowhere)

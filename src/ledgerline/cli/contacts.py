@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import sys
 from collections.abc import Iterator
@@ -68,15 +69,17 @@ def export(
 @contextmanager
 def _whole(output: Path) -> Iterator[Path]:
     """Where to write what becomes this file when all is there: half of an export looks like a whole one."""
-    if output.exists() and not output.is_file():  # a pipe, a device
-        yield output
-        return
-    unfinished = output.with_name(f"{output.name}.unfinished")
+    is_file = not output.exists() or output.is_file()  # else a pipe, a device
+    unfinished = output.with_name(f"{output.name}.unfinished") if is_file else output
     try:
         yield unfinished
-        unfinished.replace(output)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
+        if is_file:
+            unfinished.replace(output)
+    except BaseException as error:
+        if is_file:
+            unfinished.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = str(output)  # a full disk says none
         raise
 
 
@@ -121,4 +124,4 @@ def _write_parquet(pages: Iterator[pl.DataFrame], output: Path) -> None:
     try:
         register_io_source(scan, schema=reports.EXPORT).sink_parquet(output)
     except pl.exceptions.PolarsError as error:
-        raise OSError(str(error)) from error  # the disk is full, in its words
+        raise OSError(errno.EIO, str(error)) from error  # the disk is full, in its words

@@ -284,7 +284,8 @@ class SQLite:
         )
         for words, kind, hint in known:
             if words in text:
-                return kind(f"SQLite says: {words}.", hint=hint)
+                said = _named_in(text, words) if kind in (TableMissing, ColumnMissing) else words
+                return kind(f"SQLite says: {said}.", hint=hint)
         return DatabaseError(text.splitlines()[0] if text else "SQLite gave no reason.")
 
     def estimate_rows(self, connection: sa.Connection, table: str, schema: str | None) -> int | None:  # noqa: ARG002
@@ -306,6 +307,11 @@ class SQLite:
 
     def take_turn(self, connection: sa.Connection) -> None:
         """A transaction begins by waiting for all others that write, see `_begin`."""
+
+
+def _named_in(text: str, words: str) -> str:
+    """What SQLite says with the name that follows, without what a driver adds."""
+    return text[text.index(words) :].splitlines()[0].rstrip(" .")
 
 
 def _set(driver: sqlite3.Connection, pragmas: Mapping[str, int]) -> None:
