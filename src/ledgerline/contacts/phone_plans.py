@@ -9,7 +9,15 @@ from typing import Final
 import phonenumbers
 
 from ledgerline.contacts.model import PhoneType
-from ledgerline.contacts.phone_lines import LINES, UNDECIDED, Plan, automaton, code_length, start_abroad
+from ledgerline.contacts.phone_lines import (
+    LINES,
+    UNDECIDED,
+    Plan,
+    automaton,
+    code_length,
+    plans_of,
+    start_abroad,
+)
 from ledgerline.contacts.phones import Phone, parse_phone
 
 LIBRARY_LIMIT: Final = 250  # characters that `phonenumbers.parse` reads
@@ -36,10 +44,9 @@ class _Home:
         code = phonenumbers.country_code_for_region(region)
         plan = Plan(code, region)
         self.calling_code = str(code)
-        self._plan = plan
+        self._plan = _Dialled(plan)
+        self._main = _Dialled(plans_of(code)[0])
         self._international = re.compile(plan.international_prefix or "(?!)")
-        self._prefix = re.compile(plan.national_prefix or "(?!)")
-        self._general = re.compile(plan.general.national_number_pattern or "(?!)", re.ASCII)
 
     def with_code(self, number: str) -> str | None:
         """The digits that are dialled, with the calling code and without prefixes; None: undecided."""
@@ -47,25 +54,55 @@ class _Home:
             rest = number[abroad.end() :]
             if not rest.startswith("0"):  # as no calling code does
                 return rest
-        if number.startswith(self.calling_code):
-            return None
         significant = self._significant(number)
         return None if significant is None else self.calling_code + significant
 
     def _significant(self, number: str) -> str | None:
+        """Without the calling code too, if it begins with that rather than with the same digits."""
+        if not number.startswith(self.calling_code):
+            return self._plan.significant(number)
+        bare = self._plan.bare(number[len(self.calling_code) :])
+        if bare is None:
+            return None
+        has_code = not self._plan.is_general(number) and self._plan.is_general(bare)
+        if has_code or self._plan.is_too_long(number):
+            return self._main.significant(bare)
+        return self._plan.significant(number)
+
+
+class _Dialled:
+    """A numbering plan, as it is asked of national numbers. None: the library would put in other digits."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._rewrites_prefix = plan.rewrites_prefix
+        self._prefix = re.compile(plan.national_prefix or "(?!)")
+        self._general = re.compile(plan.general.national_number_pattern or "(?!)", re.ASCII)
+        self._lengths = frozenset(plan.general.possible_length)
+        self._local = frozenset(plan.general.possible_length_local_only)
+
+    def significant(self, number: str) -> str | None:
+        """Without the national prefix, where it may be one."""
+        bare = self.bare(number)
+        if bare is None:
+            return None
+        fits = (len(bare) in self._lengths and len(bare) not in self._local) or self.is_too_long(bare)
+        return bare if fits else number
+
+    def bare(self, number: str) -> str | None:
+        """Without the national prefix, but if only with it the number fits."""
         prefix = self._prefix.match(number)
         if not prefix or not prefix[0]:
             return number
-        if self._plan.rewrites_prefix:
+        if self._rewrites_prefix:
             return None
         bare = number[prefix.end() :]
-        gives_up = self._is_general(bare) or not self._is_general(number)
-        lengths, local = self._plan.general.possible_length, self._plan.general.possible_length_local_only
-        fits = (len(bare) in lengths or len(bare) > max(lengths)) and len(bare) not in local
-        return bare if gives_up and fits else number
+        return bare if self.is_general(bare) or not self.is_general(number) else number
 
-    def _is_general(self, number: str) -> bool:
+    def is_general(self, number: str) -> bool:
         return self._general.fullmatch(number) is not None
+
+    def is_too_long(self, number: str) -> bool:
+        return len(number) > max(self._lengths) and len(number) not in self._local
 
 
 @lru_cache(maxsize=512)
