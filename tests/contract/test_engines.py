@@ -245,6 +245,19 @@ def test_texts_come_back_as_they_were(place: Place) -> None:
         assert_frame_equal(place.rows(table, read_only=read_only), frame)
 
 
+def test_many_rows_are_changed_in_any_script(place: Place) -> None:
+    """Each by itself: SQL Server's driver would take the type of the longest text for all of a column."""
+    if place.engine not in MAIN_ENGINES:
+        return
+    names = ["Ramesh Kumar", "रमेश", "😀😀😀", None, "x"]
+    table = place.table(sa.Column("name", words(20)))
+    place.load((table, pl.DataFrame({"id": range(len(names)), "name": ["-"] * len(names)})))
+    change = table.update().where(table.c.id == sa.bindparam("of")).values(name=sa.bindparam("new"))
+    with place.opened() as database, database.begin() as connection:
+        connection.execute(change, [{"of": at, "new": name} for at, name in enumerate(names)])
+    assert place.rows(table)["name"].to_list() == names
+
+
 def test_names_fill_their_columns_in_any_script(place: Place) -> None:
     table = place.table(sa.Column("name", words(200)))
     place.load((table, pl.DataFrame({"id": [1, 2], "name": ["क" * 200, "𝒜" * 200]})))

@@ -55,6 +55,7 @@ def test_a_backup_is_checked_and_disturbs_no_other() -> None:
             ),
             True,
         ),
+        ("Cannot open backup device 'a.bak'. Operating system error 2(failed to retrieve text).", True),
         ("Cannot open backup device 'a.bak'. Operating system error 5(Access is denied.).", False),
         ("CREATE DATABASE permission denied in database 'master'.", False),
         ("There is insufficient free space on disk volume 'D:\\' to create the database.", False),

@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from ledgerline.databases.engines import Server, explained, mysql, sqlserver
 from ledgerline.databases.engines.sqlserver import unconnected_dialect
+from ledgerline.databases.engines.sqlserver_query import MAY_WRITE
 from ledgerline.errors import LedgerlineError
 from ledgerline.operations.doctor import reading_advice
 from ledgerline.operations.doctor_faults import Fault, Layer, connecting_fault
@@ -232,6 +233,12 @@ def test_the_questions_for_rights_parse(engine: Engine, dialect: str) -> None:
     query = sqlglot.parse_one(_RIGHTS[engine], dialect=dialect)
     assert isinstance(query, exp.Select)
     assert query.named_selects == ["make", "change"]
+
+
+def test_the_question_whether_a_login_may_write_parses() -> None:
+    query = sqlglot.parse_one(MAY_WRITE, dialect="tsql")
+    assert isinstance(query, exp.Select)
+    assert [table.name for table in query.find_all(exp.Table)] == ["objects"]
 
 
 def test_the_question_whether_readers_wait_parses() -> None:

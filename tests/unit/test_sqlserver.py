@@ -219,6 +219,42 @@ SAID: list[tuple[str, str, type[Exception]]] = [
         "Failed to connect to SQL Server at app: IO error: failed to lookup address information",
         DatabaseUnreachable,
     ),
+    (
+        "General error",
+        "Database 'main' on server 'db' is not currently available.  Please retry the connection later.",
+        DatabaseUnreachable,
+    ),
+    (
+        "General error",
+        "The request limit for the database is 60 and has been reached. See 'http://…' for assistance.",
+        TransientFault,
+    ),
+    (
+        "General error",
+        "Unable to access availability database 'main' because the database replica role is not primary.",
+        DatabaseUnreachable,
+    ),
+    # Numbers that stand in a row, or are the operating system's, are no numbers of errors.
+    (
+        "General error",
+        "Cannot open backup device 'a.bak'. Operating system error 2(The system cannot find the file…).",
+        DatabaseError,
+    ),
+    (
+        "Invalid character value for cast specification",
+        "Conversion failed when converting the nvarchar value '(207) 555-1234' to data type int.",
+        UnreadableValue,
+    ),
+    (
+        "Integrity constraint violation",
+        "Violation of UNIQUE KEY constraint 'uq'. The duplicate key value is (1205).",
+        DatabaseError,
+    ),
+    (
+        "String data, right truncated",
+        "String data would be truncated. Truncated value: '(208) 555'.",
+        DatabaseError,
+    ),
     ("Something new", "that nobody has seen", DatabaseError),
 ]
 

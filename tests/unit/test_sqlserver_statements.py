@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from ledgerline.databases.engines.sqlserver_statements import with_nulls
+from ledgerline.databases.engines.sqlserver_statements import each_by_itself, with_nulls
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,23 @@ def test_of_many_rows_only_what_none_of_them_has_is_written() -> None:
     written, left = with_nulls("INSERT INTO t VALUES (%(a)s, %(b)s, %(c)s)", rows)
     assert written == "INSERT INTO t VALUES (%(a)s, NULL, %(c)s)"
     assert left == [{"a": 1, "c": None}, {"a": None, "c": "x"}]
+
+
+def test_many_rows_are_sent_one_by_one() -> None:
+    """The driver would take the type of the longest text for all: behind one in ASCII रमेश was ????."""
+    sent: list[tuple[str, object]] = []
+
+    class Cursor:
+        def execute(self, statement: str, parameters: object) -> None:
+            sent.append((statement, parameters))
+
+    rows = [{"a": "Ramesh Kumar", "b": 1}, {"a": "रमेश", "b": None}]
+    assert each_by_itself(Cursor(), "UPDATE t SET a=%(a)s, b=%(b)s", rows, None)
+    assert sent == [
+        ("UPDATE t SET a=%(a)s, b=%(b)s", {"a": "Ramesh Kumar", "b": 1}),
+        ("UPDATE t SET a=%(a)s, b=NULL", {"a": "रमेश"}),
+    ]
+    assert not each_by_itself(Cursor(), "UPDATE t SET a=?", [("by place",)], None)
 
 
 def test_sqlalchemy_names_its_places_so() -> None:

@@ -190,6 +190,23 @@ def test_forms_of_url(text: str, expected: DatabaseUrl) -> None:
             "jdbc:mysql://h/main?user=sa&password=pw",
             url(engine=Engine.MYSQL, **LOGIN, host="h", database="main"),
         ),
+        (
+            "jdbc:mysql://h/main?user=sa&password=pw&connectTimeout=4500&socketTimeout=60000",
+            url(
+                engine=Engine.MYSQL, **LOGIN, host="h", database="main", connect_timeout=5, socket_timeout=60
+            ),
+        ),
+        (
+            "jdbc:sqlserver://h;database=main;user=sa;password=pw;loginTimeout=30;socketTimeout=60000",
+            url(
+                engine=Engine.SQLSERVER,
+                **LOGIN,
+                host="h",
+                database="main",
+                connect_timeout=30,
+                socket_timeout=60,
+            ),
+        ),
     ],
 )
 def test_pasted_strings(text: str, expected: DatabaseUrl) -> None:

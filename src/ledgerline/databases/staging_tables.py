@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from ledgerline.databases.engines import LANDING
 from ledgerline.databases.schema import (
     CODE,
     NAME,
@@ -58,8 +59,8 @@ _AS_IT_IS = sa.DDL(  # type: ignore[no-untyped-call]
 
 
 def is_staging(table: str) -> bool:
-    """Whether a table is one of `Staging`: such tables come and go with runs."""
-    return re.fullmatch(r"staging_\d+_[a-z_]+", table) is not None
+    """Whether a table is one of `Staging`, or rows land in it: such tables come and go with runs."""
+    return re.fullmatch(rf"staging_\d+_[a-z_]+|{LANDING}[0-9a-f]+", table) is not None
 
 
 _describing = threading.RLock()

@@ -112,17 +112,26 @@ class _SQLServer:
                     run_to_end(connection, alone(target.database), rename(target.database, old.database))
                 run_to_end(connection, rename(built.database, target.database))
             except _REFUSED as error:
-                if old is not None and not self.exists(target):
-                    run_to_end(connection, rename(old.database, target.database))
-                if old is not None:
-                    run_to_end(connection, shared(target.database))
+                hint = "Stop what is connected to it; the login needs ALTER on both."
+                if old is not None and not self._put_back(connection, old, target):
+                    hint += f" It may be left to one user alone: {shared(target.database)}"
                 raise RestoreRefused(
                     "The restored database could not take the place of the old one, which is as it was.",
-                    hint="Stop what is connected to it; the login needs ALTER on both.",
+                    hint=hint,
                 ) from error
             if old is not None:
                 run_to_end(connection, shared(old.database))
         return old
+
+    def _put_back(self, connection: sa.Connection, old: DatabaseUrl, target: DatabaseUrl) -> bool:
+        """Whether all may use it again: who was quicker holds the place of the one user."""
+        try:
+            if not self.exists(target):
+                run_to_end(connection, rename(old.database, target.database))
+            run_to_end(connection, shared(target.database))
+        except _REFUSED:
+            return False
+        return True
 
 
 # -- statements ------------------------------------------------------------------------------------------
@@ -179,7 +188,8 @@ def rename(database: str, to: str) -> str:
 # Errors 3183, 3189, 3203, 3241, 3242 and 3254, and 3201 of a file that is gone.
 _DAMAGED = re.compile(
     r"detected an error on page|damage to the backup set|^read on .* failed|incorrectly formed"
-    r"|not a valid .*backup set|volume on device .* is empty|cannot find the (file|path)|checksum",
+    r"|not a valid .*backup set|volume on device .* is empty|cannot find the (file|path)|checksum"
+    r"|operating system error [23]\b",
     re.IGNORECASE,
 )
 
@@ -191,7 +201,7 @@ def is_damaged(said: str) -> bool:
 
 @contextmanager
 def _master(url: DatabaseUrl) -> Iterator[sa.Connection]:
-    database = Database(replace(url, database="master"))
+    database = Database(replace(url, database="master", schema=""))
     try:
         with database.connect() as connection:
             yield connection

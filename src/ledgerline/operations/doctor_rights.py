@@ -10,20 +10,28 @@ import sqlalchemy as sa
 
 from ledgerline.url import DatabaseUrl, Encrypt, Engine
 
+# What a table is made with, and what is done with it: a table belongs to the owner of its schema.
+_ON_SCHEMA: Final = ("ALTER", "SELECT", "INSERT", "UPDATE", "DELETE", "REFERENCES")
 _RIGHTS: Final = {
     Engine.POSTGRESQL: (
         "SELECT COALESCE(has_schema_privilege(current_schema(), 'CREATE'), false) AS make,"
         " NOT CAST(current_setting('transaction_read_only') AS boolean) AS change"
     ),
     Engine.SQLSERVER: (
-        "SELECT CASE WHEN HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'CREATE TABLE') = 1"
-        " AND HAS_PERMS_BY_NAME(SCHEMA_NAME(), 'SCHEMA', 'ALTER') = 1 THEN 1 ELSE 0 END AS make,"
+        "SELECT CASE WHEN HAS_PERMS_BY_NAME(QUOTENAME(DB_NAME()), 'DATABASE', 'CREATE TABLE') = 1"
+        + "".join(
+            f" AND HAS_PERMS_BY_NAME(QUOTENAME(SCHEMA_NAME()), 'SCHEMA', '{right}') = 1"
+            for right in _ON_SCHEMA
+        )
+        + " THEN 1 ELSE 0 END AS make,"
         " CASE WHEN DATABASEPROPERTYEX(DB_NAME(), 'Updateability') = 'READ_WRITE' THEN 1 ELSE 0 END AS change"
     ),
 }
 _MAKING: Final = {
     Engine.POSTGRESQL: "GRANT USAGE, CREATE ON SCHEMA public TO … (or the schema of the connection string).",
-    Engine.SQLSERVER: "GRANT CREATE TABLE TO …; GRANT ALTER ON SCHEMA::dbo TO …; or make it a db_owner.",
+    Engine.SQLSERVER: (
+        f"GRANT CREATE TABLE TO …; GRANT {', '.join(_ON_SCHEMA)} ON SCHEMA::dbo TO …; or make it a db_owner."
+    ),
 }
 _CHANGING: Final = {
     Engine.POSTGRESQL: "Name the primary server: this one is a standby, or its transactions are read-only.",

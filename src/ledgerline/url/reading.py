@@ -27,7 +27,7 @@ def parse_url(text: str) -> DatabaseUrl:
     """Reads a connection URL. Raises ConnectionStringError, which never holds a part of a password."""
     text = _checked(text)
     if text[:5].lower() == "jdbc:":
-        text = text[5:]
+        return _in_seconds(parse_url(text[5:]))
     if text[:5].lower() == "file:":
         return _parse_file_url(text[5:])
     scheme, separator, rest = text.partition("://")
@@ -83,6 +83,19 @@ def from_parts(
     if trust_server_certificate is None:
         trust_server_certificate = url.host.lower() in {"localhost", "127.0.0.1", "::1"}
     return replace(url, trust_server_certificate=trust_server_certificate)
+
+
+# Of JDBC's drivers these count in milliseconds; all that is not named here counts in seconds everywhere.
+_MILLISECONDS: Final = {
+    Engine.SQLSERVER: ("socket_timeout",),
+    Engine.MYSQL: ("socket_timeout", "connect_timeout"),
+}
+
+
+def _in_seconds(url: DatabaseUrl) -> DatabaseUrl:
+    given = {field: getattr(url, field) for field in _MILLISECONDS.get(url.engine, ())}
+    seconds: dict[str, Any] = {field: -(-value // 1000) for field, value in given.items() if value}
+    return replace(url, **seconds)
 
 
 # --- recognising -------------------------------------------------------------------------------

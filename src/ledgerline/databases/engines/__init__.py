@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import polars as pl
 import sqlalchemy as sa
@@ -23,6 +23,8 @@ from ledgerline.url import DatabaseUrl, Engine
 T = TypeVar("T")
 Load = tuple[sa.Table, pl.DataFrame]
 Query: TypeAlias = sa.Select[Any] | sa.CompoundSelect[Any]
+
+LANDING: Final = "ledgerline_landing_"  # tables of that name are there while rows are loaded
 
 
 @dataclass(frozen=True, slots=True)

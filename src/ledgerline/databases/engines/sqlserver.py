@@ -26,6 +26,7 @@ from sqlalchemy.dialects import mssql
 from sqlalchemy.sql.sqltypes import _Binary
 
 from ledgerline.databases.engines import (
+    LANDING,
     NAMED_AT_ONCE,
     ChangeKind,
     Limits,
@@ -56,7 +57,6 @@ _log = logging.getLogger(__name__)
 _READ_ROWS: Final = 50_000  # a batch of the Arrow reader
 _COPY_ROWS: Final = 50_000  # rows that one statement timeout is meant for
 FEW_ROWS: Final = 200  # which a statement inserts in the time that a bulk copy takes to connect
-_LANDING: Final = "ledgerline_landing_"
 # SQL Server 2016; what is rendered without a connection suits it and newer ones.
 _OLDEST: Final = (13, 0, 0, 0)
 
@@ -275,7 +275,7 @@ _CLOCK: Final = {
 def _landing_for(table: sa.Table, frame: pl.DataFrame) -> sa.Table:
     """A bare table with the columns that the frame has, named so that two loads never meet."""
     columns = [sa.Column(name, table.c[name].type, nullable=True) for name in frame.columns]
-    return sa.Table(f"{_LANDING}{uuid.uuid4().hex}", sa.MetaData(), *columns)
+    return sa.Table(f"{LANDING}{uuid.uuid4().hex}", sa.MetaData(), *columns)
 
 
 def _copy(driver: mssql_python.Connection, landing: sa.Table, frame: pl.DataFrame) -> None:
@@ -429,7 +429,7 @@ class SQLServer:
             "SELECT name FROM sys.tables WHERE schema_id = SCHEMA_ID() AND LEFT(name, :length) = :prefix"
             " AND create_date < DATEADD(day, -1, GETDATE())"
         )
-        for name in connection.execute(old, {"length": len(_LANDING), "prefix": _LANDING}).scalars().all():
+        for name in connection.execute(old, {"length": len(LANDING), "prefix": LANDING}).scalars().all():
             _drop_table(connection, sa.Table(name, sa.MetaData()))
 
     def activity_engine(self, url: DatabaseUrl, engine: sa.Engine, limits: Limits) -> sa.Engine:  # noqa: ARG002

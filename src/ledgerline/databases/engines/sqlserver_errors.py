@@ -120,13 +120,16 @@ _KNOWN: Final = (
     ),
     _known(
         "1204 701 802 8645 8651 40501 10928 10929 49918 49919 49920",
-        r"the service is currently busy|insufficient (system )?memory",
+        r"the service is currently busy|insufficient (system )?memory|limit for the database is .* reached"
+        r"|too busy to support requests|not enough resources to process|too many .*operations in progress",
         TransientFault,
         "The server is short of resources; try again later.",
     ),
     _known(
-        "2 53 233 258 1326 10053 10054 10060 10061 11001 17142 40613",
-        r"(TCP|Named Pipes) Provider|network-related|login timeout expired|communication link"
+        "2 53 233 258 1326 10053 10054 10060 10061 11001 17142 40197 40613",
+        r"is not currently available|replica role is|currently not accessible for queries"
+        r"|service has encountered an error processing|in the kill state|shutdown is in progress"
+        r"|(TCP|Named Pipes) Provider|network-related|login timeout expired|communication link"
         r"|failed to connect|IO error|closed connection|connection .*(closed|reset|refused|timed out)",
         DatabaseUnreachable,
         "Check that the server runs, that TCP/IP is enabled in SQL Server Configuration Manager, and that"
@@ -191,7 +194,10 @@ _SOCKET_FAULTS: Final = {
     "0x2af9": "No such host name is known.",
 }
 
-_NUMBER: Final = re.compile(r"(?:Sql Error: |Msg |Error,? |error: |\()(-?\d{1,5})\b", re.IGNORECASE)
+# But not of the operating system, which backups quote: its 2 is a file that is missing.
+_NUMBER: Final = re.compile(
+    r"(?:Sql Error: |Msg |(?<!system )Error,? |error: |\((?=-?\d+\)))(-?\d{1,5})\b", re.IGNORECASE
+)
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")  # names, which may hold any word
 _DECORATION: Final = re.compile(r"^(?:\s*\[[^\]]*\])+")
 # Values of rows, which the server quotes: they belong into no log.
@@ -221,11 +227,11 @@ def explain(error: Exception, url: DatabaseUrl) -> LedgerlineError:
 
 
 def _classified(text: str, state: str) -> tuple[type[DatabaseError], str]:
-    numbers = {int(number) for number in _NUMBER.findall(text)}
+    words = _QUOTED.sub("", _VALUES.sub("", text))  # values of rows may look like numbers of errors
+    numbers = {int(number) for number in _NUMBER.findall(words)}
     for known in _KNOWN:
         if numbers & known.numbers:
             return known.kind, known.hint
-    words = _QUOTED.sub("", text)
     for known in _KNOWN:
         if known.words.search(words):
             return known.kind, known.hint

@@ -124,16 +124,29 @@ class SQLServerSession:
 
     def may_write(self) -> bool:
         """Whether the login may change any table of the database."""
-        rights = " + ".join(
-            f"COALESCE(HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', '{right}'), 0)"
-            for right in ("INSERT", "UPDATE", "DELETE", "ALTER", "EXECUTE")
-        )
         with self._connection.cursor() as cursor:
-            cursor.execute(f"SELECT {rights}")
+            cursor.execute(MAY_WRITE)
             (found,) = cursor.fetchone() or (1,)
         self._connection.rollback()
         return bool(found)
 
+
+def _may_write() -> str:
+    """Rights on the database count, and on a single table: of a schema's, every table has them."""
+
+    def any_of(securable: str, kind: str, *rights: str) -> str:
+        return ", ".join(f"HAS_PERMS_BY_NAME({securable}, '{kind}', '{right}')" for right in rights)
+
+    # A name is read as an identifier is: one with a dot in it would be looked for in vain, and be no right.
+    of_all = any_of("QUOTENAME(DB_NAME())", "DATABASE", "INSERT", "UPDATE", "DELETE", "ALTER", "EXECUTE")
+    name = "QUOTENAME(SCHEMA_NAME(o.schema_id)) + '.' + QUOTENAME(o.name)"
+    of_one = any_of(name, "OBJECT", "INSERT", "UPDATE", "DELETE", "ALTER")
+    tables = "sys.objects AS o WHERE o.type IN ('U', 'V') AND o.is_ms_shipped = 0"
+    one = f"SELECT 1 FROM {tables} AND 1 IN ({of_one})"  # noqa: S608
+    return f"SELECT CASE WHEN 1 IN ({of_all}) OR EXISTS ({one}) THEN 1 ELSE 0 END"
+
+
+MAY_WRITE: Final = _may_write()
 
 _PLACE: Final = re.compile(r"'(?:[^']|'')*'|\[(?:[^\]]|\]\])*\]|(\?)")
 

@@ -28,6 +28,7 @@ Row = Mapping[str, Any]
 def prepare(engine: sa.Engine) -> None:
     """Have all statements of this engine treated so; a result that is to be streamed still is."""
     sa.event.listen(engine, "before_cursor_execute", _write_nulls, retval=True)
+    sa.event.listen(engine, "do_executemany", each_by_itself)
     sa.event.listen(engine, "after_cursor_execute", _fetch_at_once)
 
 
@@ -60,6 +61,22 @@ def _write_nulls(
     if parameters and isinstance(parameters[0], Mapping):
         return with_nulls(statement, parameters)
     return statement, parameters  # by place, as somebody wrote it by hand
+
+
+def each_by_itself(
+    cursor: Any,
+    statement: str,
+    parameters: Any,
+    context: Any,  # noqa: ARG001
+) -> bool:
+    """Of many rows the driver takes one type a column, that of the longest text: where that is ASCII, what
+    the code page lacks in the others becomes `?`; where it is not, longer UTF-16 is refused."""
+    if not isinstance(parameters[0], Mapping):
+        return False
+    for row in parameters:
+        written, (values,) = with_nulls(statement, [row])
+        cursor.execute(written, values)
+    return True
 
 
 def with_nulls(statement: str, rows: Sequence[Row]) -> tuple[str, Sequence[Row]]:
