@@ -53,6 +53,26 @@ def test_a_backup_that_fails_leaves_no_files(embedded: Installation, tmp_path: P
     assert list(backups_folder.iterdir()) == []
 
 
+class _LostStorage(LocalFileSystem):
+    """A folder that cannot be asked, of a storage that says no of what it cannot ask."""
+
+    protocol = ("lost", "lost")
+
+    def exists(self, path: str, **options: Any) -> bool:
+        return False
+
+    def ls(self, path: str, detail: bool = False, **options: Any) -> Any:
+        raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+
+
+def test_a_folder_that_cannot_be_asked_is_not_an_empty_one(embedded: Installation, tmp_path: Path) -> None:
+    assert taking(embedded).known() == []  # there is none so far
+    fsspec.register_implementation("lost", _LostStorage, clobber=True)  # type: ignore[no-untyped-call]
+    embedded.environ["BACKUP_URL"] = f"lost://{tmp_path}"
+    with pytest.raises(BackupError, match="Connection refused"):
+        taking(embedded).known()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows gives a new file the rights of its folder")
 def test_only_the_owner_can_read_a_backup(embedded: Installation, tmp_path: Path) -> None:
     taking(embedded).create()

@@ -35,6 +35,7 @@ from ledgerline.errors import (
     TableMissing,
     TooManyQueries,
 )
+from ledgerline.operations.draining import drain
 from ledgerline.operations.query import DIALECTS, Parameters
 from ledgerline.url import DatabaseUrl
 
@@ -172,6 +173,13 @@ def test_what_people_ask_is_understood_by_the_server(it: Asked, number: int) -> 
         if not is_understood and engine_of(it) == "sqlserver" and sqlserver.is_babelfish(it.main):
             pytest.skip("Babelfish does not know all of T-SQL")
         assert is_understood, checked.sql
+
+
+def test_json_is_a_table(it: Asked) -> None:
+    if engine_of(it) != "sqlite":
+        pytest.skip("SQLite alone makes it when it is first asked for")
+    assert it.rows("SELECT value FROM json_each('[1,2]')") == [(1,), (2,)]
+    assert it.rows("SELECT key FROM json_tree(:tree)", {"tree": '{"a":1}'}) == [(None,), ("a",)]
 
 
 def test_text_that_is_no_utf_8_is_read_too(it: Asked) -> None:
@@ -416,6 +424,17 @@ def test_an_answer_that_is_not_read_to_its_end_is_stopped(it: Asked) -> None:
     result.close()
     assert it.queries.running() == []
     assert it.rows("SELECT count(*) FROM t") == [(ROWS,)]
+
+
+def test_a_session_that_is_used_closes_when_it_is_given_back(it: Asked) -> None:
+    sessions = it.queries.sessions("invoice")
+    with it.queries.run("invoice", "SELECT a FROM t", key_name="test") as result:
+        (drained,) = drain([[sessions]], 0.05)
+        assert drained.in_use == 1
+        assert len([row for batch in result.batches() for row in batch]) == ROWS
+    assert sessions.connections() == (0, 0)
+    it.rows("SELECT 1 AS one")
+    assert sessions.connections() == (1, 0)
 
 
 def test_a_key_has_so_many_queries_at_once(it: Asked) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
 
 from ledgerline.databases.engines.mysql_query import _interpolated
-from ledgerline.databases.engines.querying import Access
+from ledgerline.databases.engines.querying import Access, fetched
 from ledgerline.databases.engines.sqlserver_query import SQLServerSession
 from ledgerline.operations.guard import Dialect, check
 
@@ -22,6 +23,24 @@ from ledgerline.operations.guard import Dialect, check
 )
 def test_mysql_gets_its_own_places(query: str, sent: str) -> None:
     assert _interpolated(check(query, Dialect.MYSQL).sql) == sent
+
+
+@pytest.mark.parametrize(
+    ("there", "size", "wanted", "came", "is_end"),
+    [
+        (500, 10, 128, 128, False),
+        (100, 10, 128, 100, True),
+        (10, 10, 128, 10, True),
+        (5, 10, 128, 5, True),
+        (500, 10, 5, 5, False),
+        (500, 100_000, 128, 49, False),  # 4 MB more than the first
+        (500, 4_000_000, 128, 10, False),  # the first are read before their size is known
+    ],
+)
+def test_of_large_rows_fewer_are_fetched(there: int, size: int, wanted: int, came: int, is_end: bool) -> None:
+    left = iter([("x" * size,)] * there)
+    rows, ended = fetched(lambda number: list(itertools.islice(left, number)), wanted)
+    assert (len(rows), ended) == (came, is_end)
 
 
 class _Handle:

@@ -62,9 +62,10 @@ class Folder:
         """The files of backups, and how many bytes each has."""
         with self._explained("read"):
             self._storage.invalidate_cache()
-            if not self._storage.exists(self._root):
+            try:  # not `exists`, which says no of whatever cannot be asked
+                found = self._storage.ls(self._root, detail=True)
+            except FileNotFoundError:
                 return {}
-            found = self._storage.ls(self._root, detail=True)
         named = ((str(one["name"]).rpartition("/")[2], one) for one in found if one["type"] == "file")
         return {name: int(one["size"]) for name, one in named if _OURS.fullmatch(name)}
 

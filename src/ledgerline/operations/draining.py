@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from ledgerline.databases.database import Database
+from itertools import chain
+from typing import Protocol
 
 _LOOK_EVERY = 0.02  # seconds
 
@@ -19,18 +19,30 @@ class Drained:
     in_use: int
 
 
-def drain(databases: Sequence[Database], seconds: float) -> list[Drained]:
-    """Wait until their connections are not used any more, but no longer than this; then close them.
+class Pool(Protocol):
+    def connections(self) -> tuple[int, int]:
+        """How many are idle, and how many are used."""
+
+    def close_pool(self) -> None:
+        """Close what is idle; what is used closes when it is given back."""
+
+
+def drain(databases: Sequence[Sequence[Pool]], seconds: float) -> list[Drained]:
+    """Wait until no connection to these databases is used any more, but no longer than this; then close them.
+
+    Each database comes with all of its pools.
 
     Bulk readers belong to the run that reads by them, which closes them itself.
     """
     until = time.monotonic() + seconds
-    while any(database.connections()[1] for database in databases) and time.monotonic() < until:
+    while any(_count(pools).in_use for pools in databases) and time.monotonic() < until:
         time.sleep(_LOOK_EVERY)
-    return [_closed(database) for database in databases]
+    counts = [_count(pools) for pools in databases]
+    for pool in chain.from_iterable(databases):
+        pool.close_pool()
+    return counts
 
 
-def _closed(database: Database) -> Drained:
-    idle, used = database.connections()
-    database.close_pool()
+def _count(pools: Sequence[Pool]) -> Drained:
+    idle, used = map(sum, zip(*(pool.connections() for pool in pools), strict=True))
     return Drained(idle, used)

@@ -19,12 +19,16 @@ MAX_REPEAT: Final = 1_000
 MAX_SERIES: Final = 1_000_000
 
 
+# Letters that are no others with an accent to Unicode, and are to some collations.
+_STRUCK_THROUGH: Final = str.maketrans("ıøłđħŧĸɨʉƀǥƶ", "ioldhtqiubgz")
+
+
 def bare(name: str) -> str:
     """A name as the most forgiving of collations sees it: no case, accents, width, nor what is invisible.
 
     SQL Server finds `api_keys` under `ÁPI_KEYS` where the database's collation says so.
     """
-    plain = unicodedata.normalize("NFKD", name).casefold().replace("ı", "i")
+    plain = unicodedata.normalize("NFKD", name).casefold().translate(_STRUCK_THROUGH)
     return re.sub(r"[^a-z0-9_#@$]", "", plain) or name
 
 
@@ -240,6 +244,10 @@ def _check_repetition(_: Inspection, node: exp.Expr) -> None:
         raise QueryRefused(
             f"A text is repeated at most {MAX_REPEAT} times, and the number has to be a literal.",
             construct=type(node).__name__.upper(),
+        )
+    if any(other is not node for other in node.find_all(exp.Repeat, exp.Pad, exp.Space)):
+        raise QueryRefused(
+            "What is repeated cannot be repeated again.", construct=type(node).__name__.upper()
         )
 
 

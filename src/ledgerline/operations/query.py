@@ -276,13 +276,16 @@ class Queries:
         """Stop all queries and close all sessions; the next query opens new ones."""
         for result in self.running():
             result.cancel()
-        self.close_idle()
-
-    def close_idle(self) -> None:
-        """Complete the log, and close the sessions that no query uses now."""
-        self._written.flush(_PATIENCE)
+        self.complete_log()
         for sessions in self._sessions.values():
-            sessions.close_idle()
+            sessions.close_pool()
+
+    def complete_log(self) -> None:
+        self._written.flush(_PATIENCE)
+
+    def sessions(self, database: str) -> Sessions:
+        """The connections over which a database is asked."""
+        return self._sessions[database]
 
     def _count_in(self, key_name: str) -> None:
         with self._lock:

@@ -17,6 +17,8 @@ class Sessions:
         self._free = threading.BoundedSemaphore(limit)
         self._acquire_ms = acquire_ms
         self._idle: list[QuerySession] = []
+        self._used: set[QuerySession] = set()
+        self._unwanted: set[QuerySession] = set()  # of the used ones: to be closed, not kept
         self._lock = threading.Lock()
 
     def take(self, *, new: bool = False) -> tuple[QuerySession, bool]:
@@ -28,26 +30,42 @@ class Sessions:
             )
         try:
             if new:
-                self.close_idle()
+                self._close_idle()
             with self._lock:
-                if self._idle:
-                    return self._idle.pop(), True
-            return self._open(), False
+                kept = self._idle.pop() if self._idle else None
+            session = kept or self._open()
         except BaseException:
             self._free.release()
             raise
+        with self._lock:
+            self._used.add(session)
+        return session, kept is not None
 
     def give_back(self, session: QuerySession, *, usable: bool) -> None:
         try:
-            if usable:
-                with self._lock:
+            with self._lock:
+                is_kept = usable and session not in self._unwanted
+                self._used.discard(session)
+                self._unwanted.discard(session)
+                if is_kept:
                     self._idle.append(session)
-            else:
+            if not is_kept:
                 session.close()
         finally:
             self._free.release()
 
-    def close_idle(self) -> None:
+    def connections(self) -> tuple[int, int]:
+        """How many are idle, and how many are used."""
+        with self._lock:
+            return len(self._idle), len(self._used)
+
+    def close_pool(self) -> None:
+        """Close what is idle; what is used closes when it is given back."""
+        with self._lock:
+            self._unwanted |= self._used
+        self._close_idle()
+
+    def _close_idle(self) -> None:
         with self._lock:
             idle, self._idle = self._idle, []
         for session in idle:

@@ -12,7 +12,7 @@ from pymysql.cursors import SSCursor
 
 from ledgerline.databases.engines import Limits
 from ledgerline.databases.engines.mysql import _open
-from ledgerline.databases.engines.querying import Access, Column
+from ledgerline.databases.engines.querying import Access, Column, fetched
 from ledgerline.url import DatabaseUrl
 
 _TYPES = {
@@ -47,8 +47,7 @@ class MySQLSession:
 
     def fetch(self, rows: int) -> list[tuple[Any, ...]]:
         assert self._cursor is not None
-        batch = list(self._cursor.fetchmany(rows))
-        self.is_over = len(batch) < rows
+        batch, self.is_over = fetched(self._cursor.fetchmany, rows)
         self._ended = self.is_over
         return batch
 

@@ -16,7 +16,7 @@ from psycopg.raw_cursor import RawCursor, RawServerCursor
 
 from ledgerline.databases.engines import Limits
 from ledgerline.databases.engines.postgresql import libpq
-from ledgerline.databases.engines.querying import Access, Column
+from ledgerline.databases.engines.querying import Access, Column, fetched
 from ledgerline.url import DatabaseUrl
 
 _LOCK_MS = 5_000
@@ -58,8 +58,7 @@ class PostgreSQLSession:
 
     def fetch(self, rows: int) -> list[tuple[Any, ...]]:
         assert self._cursor is not None
-        batch = self._cursor.fetchmany(rows)
-        self.is_over = len(batch) < rows
+        batch, self.is_over = fetched(self._cursor.fetchmany, rows)
         return batch
 
     def finish(self) -> bool:

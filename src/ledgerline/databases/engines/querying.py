@@ -7,16 +7,33 @@ only as far as the server can, rolled back always, and stopped from another thre
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from ledgerline.databases.engines import Limits, explained, server_for
 from ledgerline.url import DatabaseUrl, Engine
 
+Row = TypeVar("Row", bound=Sequence[Any])
+
 FIRST_ROWS = 128
-"""Of the first batch: few, so that it comes at once and huge rows fit into memory; more than a usual page,
-so that one fetch shows that it is the last."""
+"""Of the first batch: few, so that it comes at once; more than a usual page, so that one fetch shows that it
+is the last."""
+
+_BATCH_BYTES: Final = 4_000_000
+_PROBED_ROWS: Final = 10
+
+
+def fetched(fetch: Callable[[int], Sequence[Row]], wanted: int) -> tuple[list[Row], bool]:
+    """So many rows, or as many as fit by the size of the first; and whether fewer came than asked for."""
+    asked = min(wanted, _PROBED_ROWS)
+    rows = list(fetch(asked))
+    if len(rows) == asked < wanted:
+        texts = (len(value) for row in rows for value in row if isinstance(value, str | bytes))
+        more = min(wanted - asked, _BATCH_BYTES * asked // (1 + sum(texts)))
+        asked += more
+        rows += fetch(more) if more else ()
+    return rows, len(rows) < asked
 
 
 @dataclass(frozen=True, slots=True)

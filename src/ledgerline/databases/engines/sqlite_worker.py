@@ -13,6 +13,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
@@ -52,6 +53,9 @@ def connect(path: str) -> sqlite3.Connection:
     parent = os.getppid()
     # Nobody is left to stop a query whose asker was killed.
     connection.set_progress_handler(lambda: os.getppid() != parent, STEPS_BETWEEN_LOOKS)
+    for table in ("json_each", "json_tree"):  # made when first used, as something written
+        with suppress(sqlite3.Error):  # a file that is no database is told of where it is asked
+            connection.execute(f"SELECT 1 FROM {table}('[]')").fetchall()  # noqa: S608
     connection.set_authorizer(lambda *_: sqlite3.SQLITE_DENY)  # until it is told what may be read
     return connection
 

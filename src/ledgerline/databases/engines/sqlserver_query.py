@@ -15,7 +15,7 @@ from typing import Any, Final
 import mssql_python
 
 from ledgerline.databases.engines import Limits
-from ledgerline.databases.engines.querying import Access, Column
+from ledgerline.databases.engines.querying import Access, Column, fetched
 from ledgerline.databases.engines.sqlserver import _open
 from ledgerline.url import DatabaseUrl
 
@@ -95,7 +95,7 @@ class SQLServerSession:
         ]
 
     def fetch(self, rows: int) -> list[tuple[Any, ...]]:
-        found = self._cursor.fetchmany(rows)
+        found, _ = fetched(self._cursor.fetchmany, rows)
         self.is_over = not found  # fewer than asked for may be those before an error, which comes next
         if self._places is None:
             return [tuple(row) for row in found]

@@ -126,8 +126,10 @@ def config(app: Ledgerline) -> Configurations:
 )
 @apart
 def close_connections(app: Ledgerline) -> ClosedConnections:
-    app.queries.close_idle()
-    main, invoice = drain((app.main, app.invoice), _DRAIN_SECONDS)
+    queries = app.queries
+    queries.complete_log()
+    pools = [(app.main, queries.sessions("main")), (app.invoice, queries.sessions("invoice"))]
+    main, invoice = drain(pools, _DRAIN_SECONDS)
     return ClosedConnections(
         success=not (main.in_use or invoice.in_use), main=Closed.of(main), invoice=Closed.of(invoice)
     )
