@@ -42,6 +42,8 @@ def test_one_address(text: str, normal: str | None) -> None:
         ("a1@x.com\r\nb1@x.com\tc1@x.com", [f"{c}1@x.com" for c in "abc"]),
         ("a1@x.com or b1@x.com & c1@x.com&d1@x.com", [f"{c}1@x.com" for c in "abcd"]),
         ("r&d@x.com", ["r&d@x.com"]),
+        ("ravi@x.com r&d@y.com", ["ravi@x.com", "r&d@y.com"]),
+        ("a1@x.com, &b1@y.com & r&d@y.com", ["a1@x.com", "b1@y.com", "r&d@y.com"]),
         ("ravi@x.com, Ravi@X.com", ["ravi@x.com"]),
         (
             "info@x.com, ravi@x.com, sales@x.com, asha@x.com",

@@ -84,6 +84,8 @@ def test_case_changes_only_where_it_says_nothing(raw: str, name: str) -> None:
         ("Mr and Mrs Sharma", "Mr & Mrs", "Sharma"),
         ("CA Ravi", "CA", "Ravi"),
         ("Ca Van Nguyen", None, "Ca Van Nguyen"),
+        ("cs rao", None, "Cs Rao"),
+        ("Mr. Ã kumar", None, "Mr. Ã kumar"),  # without its title it would look like mojibake
         ("Col. Needham", "Col", "Needham"),
         ("Col Needham", None, "Col Needham"),
         ("Kumari Asha Devi", "Kumari", "Asha Devi"),

@@ -372,6 +372,14 @@ def test_common_notations_do_not_reach_the_scalar_rules(monkeypatch: pytest.Monk
     assert clean_phone_column(pl.Series(values), "IN").null_count()["phone"][0] == 3
 
 
+@pytest.mark.parametrize("before", ["", ".", ")", "-", "("])
+def test_what_stands_before_a_plus_is_punctuation(before: str) -> None:
+    field = f"{before}+919876543211  +919812345678"
+    phone, _, further, _ = clean_phones(field, "IN")
+    assert (phone, further) == ("+919876543211", ("+919812345678",))
+    assert clean_phone_column(pl.Series([field]), "IN").row(0)[::2] == (phone, *further)
+
+
 # --- what the rules take for granted of the metadata ------------------------------------------------
 
 

@@ -198,7 +198,7 @@ def relationship(designation: str | None) -> Relationship:
     'Tech. Lead', 'QA-Lead') or a profession behind it, with at most one word between ('Lead Engineer',
     'Lead Civil Engineer'). 'Sales Lead' and 'Marketing Lead' say what we call a lead. All others: CLIENT.
     """
-    text = designation or ""
+    text = (designation or "").replace("_", " ")
     if _IS_VENDOR.search(text):
         return Relationship.VENDOR
     if _IS_PROSPECT.search(text) or _LEAD.search(_IS_JOB.sub(" ", text)):

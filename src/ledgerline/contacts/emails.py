@@ -113,7 +113,7 @@ _ROLE_MAILBOX: Final = (
 _IS_ROLE_MAILBOX: Final = re.compile(_ROLE_MAILBOX)
 
 # An '&' behind a domain ends the address; before the '@' it belongs to it ('r&d@').
-_AMPERSAND_AFTER_ADDRESS: Final = re.compile(r"(@[^@&]*)&")
+_AMPERSAND_AFTER_ADDRESS: Final = re.compile(r"(@[^@&\s,;|/<>]*[\s,;|/<>]*)&")
 _DISPLAY_NAME: Final = re.compile(r'(?:^|(?<=[,;|/>]))\s*(?:"[^"]*"\s*|[^<>,;|/@"]+)(?=<[^<>]*@)')
 _SCHEME: Final = re.compile(r"\b(?:mailto|e-?mail)\s*:", re.IGNORECASE)
 _QUERY: Final = re.compile(r"(@[^\s?@]*)[?]\S*")  # of a mailto link

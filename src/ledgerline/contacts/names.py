@@ -80,7 +80,7 @@ _MAC: Final = (
 )
 # Two or three consonants are initials ('RK Sharma'), but for these.
 _CONSONANTS: Final = "[bcdfghjklmnpqrstvwxz]{2,3}"
-_CONSONANT_WORDS: Final = "md|mhd|ng|hng|sng|jr|sr|st|mr|mrs|ms|dr|smt|bhd|ltd|pvt"
+_CONSONANT_WORDS: Final = "cs|md|mhd|ng|hng|sng|jr|sr|st|mr|mrs|ms|dr|smt|bhd|ltd|pvt"
 
 _PARTICLE_WORDS: Final = frozenset(_PARTICLES.split("|"))
 _JOINED_PARTICLE_WORDS: Final = frozenset(_JOINED_PARTICLES.split("|"))
@@ -210,6 +210,8 @@ def _joined(*words: pl.Expr) -> pl.Expr:
 def _split_honorific(text: str) -> tuple[str | None, str]:
     found = []
     while title := _HONORIFIC.match(text):
+        if shows_mojibake(text[title.end() :]):  # which it does not behind its title
+            break
         found.append(_show_title(title))
         text = text[title.end() :]
     return " ".join(found) or None, text

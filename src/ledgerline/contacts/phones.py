@@ -330,7 +330,7 @@ def _judge(candidate: str, by: _Reader) -> Phone | Reason:
 def _is_number(text: str, by: _Reader) -> bool:
     """Tell whether `text` is a number, of a length that makes this no accident."""
     digits = _digits(text)
-    if "+" in text.lstrip(" (")[1:] or not MIN_DIGITS <= len(digits) <= MAX_DIGITS:
+    if "+" in text.lstrip(" ().-")[1:] or not MIN_DIGITS <= len(digits) <= MAX_DIGITS:
         return False
     return by.parse(text, by.region) is not None or digits in VALID_PLACEHOLDERS
 
