@@ -99,8 +99,9 @@ def test_parameters_are_bound(it: Asked) -> None:
     "parameters", [None, [], [1, 2], {"a": 1}, [[1]], [{"a": 1}], ["\0"], ["\ud800"], [2**70], [b"x"]]
 )
 def test_parameters_that_do_not_fit(it: Asked, parameters: Any) -> None:
-    with pytest.raises(QueryParameters):
+    with pytest.raises(QueryParameters) as refused:
         it.rows("SELECT a FROM t WHERE a = ?", parameters)
+    assert refused.value.hint
     assert last(it).outcome == "refused"
 
 
@@ -450,8 +451,9 @@ def test_a_key_has_so_many_queries_at_once(it: Asked) -> None:
 
 def test_a_failed_query_leaves_the_pool_usable(it: Asked) -> None:
     for _ in range(7):
-        with pytest.raises(TableMissing):
+        with pytest.raises(TableMissing) as failed:
             it.rows("SELECT * FROM nowhere")
+        assert failed.value.hint
     assert last(it).outcome == "failed"
     assert it.rows("SELECT count(*) FROM t") == [(ROWS,)]
 

@@ -138,7 +138,7 @@ def read(data: bytes, backup: str) -> Manifest:
     if manifest is None:
         raise BackupDamaged(
             f"The manifest of backup {backup} is damaged, or is that of another backup.",
-            hint="Take another backup: ledgerline backup list",
+            hint="Choose another backup: ledgerline backup list",
         )
     return manifest
 

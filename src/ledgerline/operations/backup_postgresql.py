@@ -212,7 +212,7 @@ def _restore(tools: _Tools, dump: Path, url: DatabaseUrl) -> None:
     except BackupError as error:
         if _NOT_THE_DUMP.search(error.detail):
             raise
-        hint = "Take another backup: ledgerline backup list"
+        hint = "Choose another backup: ledgerline backup list"
         raise BackupDamaged(error.detail, hint=hint, public=error.public) from error
 
 

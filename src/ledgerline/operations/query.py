@@ -11,6 +11,7 @@ Nothing runs that cannot be logged.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 import uuid
@@ -128,7 +129,7 @@ class Queries:
             database,
             checked,
             limits,
-            lambda error: explained(found.server, error, found.url),
+            lambda error: _of_the_query(explained(found.server, error, found.url)),
             lambda ended: self._ended(ended, self._sessions[database], row),
         )
         with self._lock:
@@ -327,6 +328,10 @@ class Queries:
         return known[1:]
 
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_NO_VALUE: Final = "is neither a text, a number, true, false nor null"
+
+
 def bound(checked: Checked, parameters: Parameters) -> list[Any]:
     """The values in the order in which they are sent. Raises QueryParameters."""
     keys = checked.parameters
@@ -351,17 +356,22 @@ def _named(key: int | str) -> str:
 
 
 def _value(key: int | str, value: Any) -> Any:
-    if value is not None and not isinstance(value, str | int | float | bool):
-        raise QueryParameters(
-            f"The value of {_named(key)} is neither a text, a number, true, false nor null."
-        )
-    if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise QueryParameters(f"The value of {_named(key)} is not valid Unicode.") from None
-        if "\0" in value:
-            raise QueryParameters(f"The value of {_named(key)} holds a NUL character.")
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise QueryParameters(f"The value of {_named(key)} does not fit into 64 bits.")
+    if fault := _fault(value):
+        raise QueryParameters(f"The value of {_named(key)} {fault}.", hint="Send one that a column can hold.")
     return value
+
+
+def _fault(value: Any) -> str | None:
+    """Why a value cannot be bound."""
+    if isinstance(value, str):
+        if "\0" in value:
+            return "holds a NUL character"
+        return "is not valid Unicode" if _SURROGATE.search(value) else None
+    if isinstance(value, int):
+        return None if -(2**63) <= value < 2**63 else "does not fit into 64 bits"
+    return None if value is None or isinstance(value, float) else _NO_VALUE
+
+
+def _of_the_query(error: LedgerlineError) -> LedgerlineError:
+    error.hint = error.hint or "Change the query by what the database says of it."
+    return error

@@ -174,7 +174,8 @@ class Result:
 
     def cancel(self) -> None:
         """Stop it in the database; whoever reads its rows gets QueryCancelled. From any thread."""
-        self._stop(QueryCancelled("The query was stopped on request."))
+        hint = "Nothing of it goes on in the database; send it again when you want its answer."
+        self._stop(QueryCancelled("The query was stopped on request.", hint=hint))
 
     def _time_out(self) -> None:
         self._stop(

@@ -38,7 +38,7 @@ def decrypt_file(source: Path, target: Path, key: str, passphrase: Secret | None
         target.unlink(missing_ok=True)
         raise BackupDamaged(
             f"{source.name} is damaged, or is not the file of this backup: it does not decrypt.",
-            hint="Take another backup: ledgerline backup list",
+            hint="Choose another backup: ledgerline backup list",
         ) from error
 
 
