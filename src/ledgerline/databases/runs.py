@@ -301,7 +301,7 @@ def get_in(connection: sa.Connection, run_id: int) -> Run | None:
 def undone_by(main: Database, run_id: int) -> int | None:
     """The undo because of which this run is not in effect, or None: it is."""
     with main.connect() as connection:
-        return _in_effect(run_id, _undos(connection))
+        return _undo_in_effect(run_id, _undos(connection))
 
 
 def oldest_unread(connection: sa.Connection, system: str) -> Run | None:
@@ -313,7 +313,7 @@ def oldest_unread(connection: sa.Connection, system: str) -> Run | None:
     )
     undos = _undos(connection)
     by = {
-        run_id: _in_effect(run_id, undos)
+        run_id: _undo_in_effect(run_id, undos)
         for run_id in connection.execute(ingests.order_by(ingestion_runs.c.id)).scalars()
     }
     last_read = max((run_id for run_id, undo in by.items() if undo is None), default=0)
@@ -332,10 +332,10 @@ def _undos(connection: sa.Connection) -> Mapping[int, list[int]]:
     return undos
 
 
-def _in_effect(run_id: int, undos: Mapping[int, list[int]]) -> int | None:
+def _undo_in_effect(run_id: int, undos: Mapping[int, list[int]]) -> int | None:
     """The last undo of a run that is not undone itself."""
     last_first = reversed(undos.get(run_id, []))
-    return next((undo for undo in last_first if _in_effect(undo, undos) is None), None)
+    return next((undo for undo in last_first if _undo_in_effect(undo, undos) is None), None)
 
 
 def root_of(connection: sa.Connection, run: Run) -> tuple[Run, bool]:
