@@ -101,10 +101,16 @@ def test_times_with_a_zone_are_compared_in_utc(place: Place) -> None:
 def test_what_sqlite_cannot_order_counts_as_changed(place: Place) -> None:
     table = place.table(sa.Column("at", sa.DateTime))
     values = ["2026-03-01T11:00:00", "2026-02-28 23:59:59", 1_772_366_400, 2.5, "01/03/2026", None]
+    values += ["11/24/2026", "20.2.2026", "1.3.2026", "2-3-2026", "1999-12-31"]
+    values += ["2026-03-01 05:00:00-07:30", "2026-03-01T02:00:00-1000", "2026-02-28 23:00:00-12:00"]
     with place.opened() as database, database.begin() as connection:
         for key, value in enumerate(values):
             connection.exec_driver_sql(f"INSERT INTO {table.name} VALUES (?, ?)", (key, value))
-    assert since(place, described(place, table), NOON) == [0, 2, 3, 4]  # of the first, the day alone counts
+    assert since(place, described(place, table), NOON) == [
+        *(0, 2, 3, 4),  # of the first, the day alone counts
+        *(6, 7, 8, 9),
+        *(11, 12),  # with a zone behind UTC, so that it may be after noon there
+    ]
 
 
 def test_columns_that_tell_of_changes(place: Place) -> None:

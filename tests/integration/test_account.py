@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -609,6 +610,49 @@ def test_companies_come_from_the_customers(house: Installation) -> None:
     house.change("UPDATE {customers} SET customer_name = 'Lotus Mills' WHERE customerid = '1'")
     assert classes(house.ingest()) == {"updated": 1, "unchanged": 2}
     assert house.by_record()["1"]["companyName"] == "Lotus Mills"
+
+
+def test_of_customers_that_share_an_id_one_with_a_name_counts(house: Installation) -> None:
+    house.write_invoice([contact(1, "Asha Rao", "98200 12345", customerid="7")], {"7": "Lotus Ltd"})
+    house.change("INSERT INTO {customers} (customerid, customer_name) VALUES ('7', NULL)")
+    house.ingest()
+    assert house.contacts()[0]["companyName"] == "Lotus Ltd"
+
+
+_ASHA_AND_RAO = (
+    ("Ash Rao", "022 2345 6789", "rao@home.example", None, "Director"),
+    ("Rao Asha", None, "rao@home.example", "1", None),
+    ("Asha K. Rao", "98200 12345 / 98200 11111", None, None, None),
+    ("A. Rao", "98200 12346", "info@shop.example", None, None),
+    ("Asha Rao", "98200 12346", "d.singh@x.example", "2", "Director"),
+)
+
+
+def test_who_comes_first_does_not_decide_who_is_who(tmp_path: Path) -> None:
+    found = []
+    for order in ((0, 1, 2, 3, 4), (1, 0, 2, 3, 4), (4, 3, 2, 1, 0), (1, 2, 3, 4, 0), (4, 0, 1, 2, 3)):
+        folder = tmp_path / "".join(map(str, order))
+        folder.mkdir()
+        house = Installation("sqlite", folder)
+        rows = [
+            contact(
+                key, *_ASHA_AND_RAO[of][:3], customerid=_ASHA_AND_RAO[of][3], designation=_ASHA_AND_RAO[of][4]
+            )
+            for key, of in enumerate(order)
+        ]
+        house.write_invoice(rows, {"1": "Lotus Ltd", "2": "Banyan"})
+        house.ingest()
+        found.append(
+            {frozenset(order[int(key)] for key in person["sourceRecordIds"]) for person in house.contacts()}
+        )
+    assert [people for people in found if people != found[0]] == []
+
+
+def test_a_condition_without_a_value_holds_where_there_is_none(house: Installation) -> None:
+    house.write_invoice([contact(1, "Asha Rao", "98200 12345"), contact(2, "Bram Vos", "+31 6 12345678")])
+    house.update(1, designation=None)
+    house.update(2, designation="Director")
+    assert classes(house.ingest(INVOICE_ACTIVE="designation=")) == {"inserted": 1, "inactive": 1}
 
 
 def test_no_customers_table_and_no_notion_of_active(house: Installation) -> None:

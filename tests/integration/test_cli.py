@@ -536,6 +536,24 @@ def test_the_setting_is_named_that_names_no_table_or_column(tmp_path: Path) -> N
         assert hint in " ".join(ledgerline(tmp_path, "ingest", code=1, settings=settings).stderr.split())
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("contact_person_name = '-'", ["Why rows were rejected"]),
+        ("del_sts = 'Y'", ["No row is active. See whether INVOICE_ACTIVE", "Nothing was written but"]),
+    ],
+)
+def test_why_a_first_run_wrote_no_contact(tmp_path: Path, change: str, told: list[str]) -> None:
+    ledgerline(tmp_path, "sample", "sqlite:///data/invoice.db", "--rows", "5")
+    with sqlite3.connect(tmp_path / "data" / "invoice.db") as database:
+        database.execute(f"UPDATE customer_contacts SET {change}")
+    database.close()
+    done = ledgerline(tmp_path, "ingest")
+    printed = " ".join((done.stdout + done.stderr).split())
+    assert all(words in printed for words in told)
+    assert "since the last run" not in printed
+
+
 def test_nothing_is_written_into_the_invoice_database(tmp_path: Path) -> None:
     ledgerline(tmp_path, "sample", "sqlite:///data/invoice.db", "--rows", "5")
     before = tables(tmp_path / "data" / "invoice.db")

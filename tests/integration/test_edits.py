@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from tests.house import Installation, contact
 
+from ledgerline.databases.runs import Run
 from ledgerline.errors import UsageError
+from ledgerline.ingest.history import contact_history
 
 ASHA = contact(1, "Asha Rao", "+91 98200 12345", "asha.rao@lotus.example", added_by="Kim")
 ASHA_AGAIN = contact(2, "Asha Rao", "98200 12345, 98200 54321", "asha@rao.example", designation="Director")
@@ -192,8 +194,7 @@ def test_an_undone_split(house: Installation) -> None:
 def test_a_contact_of_many_records_is_split_some_at_a_time(
     house: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("databases.settling", "ingest.unmerge"):
-        monkeypatch.setattr(f"ledgerline.{module}.BOUND_AT_ONCE", 2)
+    monkeypatch.setattr("ledgerline.ingest.unmerge.BOUND_AT_ONCE", 2)
     house.write_invoice([contact(key, "Asha Rao", "98200 12345") for key in range(1, 6)])
     house.ingest()
     before = house.contacts()
@@ -207,7 +208,8 @@ def test_a_contact_of_many_records_is_split_some_at_a_time(
     with house.app() as app:
         app.unmerge(1)
     assert [row["sourceRecordIds"] for row in house.contacts()] == [row["sourceRecordIds"] for row in after]
-    assert len(house.table("split_pairs")) == 10
+    in_force = [pair for pair in house.table("split_pairs") if pair["lifted_run"] is None]
+    assert len(in_force) == 10
 
 
 def test_what_cannot_be_split(house: Installation) -> None:
@@ -253,3 +255,106 @@ def test_what_cannot_leave(house: Installation, named: list[str], words: str) ->
     with pytest.raises(UsageError, match=words), house.app() as app:
         app.unmerge(1, named)
     assert [run.kind for run in house.runs()] == ["ingest"]
+
+
+# -- histories in which one decision meets another -----------------------------------------------------------
+
+RAO = contact(1, "Asha Rao", "98200 12345")
+JOINED = contact(2, "Asha Rao", email="asha@rao.example", designation="Director")
+BOTH = contact(3, "Asha Rao", "98200 12345", "asha@rao.example")
+
+
+def unmerge(house: Installation, contact_id: int, *record_ids: str) -> Run:
+    with house.app() as app:
+        return app.unmerge(contact_id, list(record_ids)).run
+
+
+def further(house: Installation, contact_id: int) -> list[str]:
+    return [row["value"] for row in house.table("contact_points") if row["contact_id"] == contact_id]
+
+
+def test_a_split_that_is_brought_again_holds(house: Installation) -> None:
+    same = [contact(key, "Asha Rao", email="asha@rao.example") for key in (1, 2)]
+    house.write_invoice(same)
+    house.ingest()
+    first = house.undo(unmerge(house, 1)).run
+    house.undo(unmerge(house, 1))  # another split of the same two
+    house.undo(first)
+    house.update(2, designation="Director")
+    house.ingest()
+    assert {row["source_record_id"]: row["contact_id"] for row in house.table("source_records")} == {
+        "1": 1,
+        "2": 2,
+    }
+
+
+def test_what_was_suggested_to_another_person_goes_with_them(house: Installation) -> None:
+    house.write_invoice([RAO, JOINED])
+    house.ingest()
+    edit(house, 2, email="boss@rao.example")
+    house.add(BOTH)
+    house.ingest(check=False)
+    house.update(2, contact_person_email="new@rao.example")
+    house.update(3, contact_person_email="new@rao.example")
+    house.ingest(check=False)
+    unmerge(house, 1, "2", "3")
+    assert (1, "email", "new@rao.example") not in suggestions(house)
+    edit(house, 1, email="x@rao.example")
+    assert further(house, 1) == []
+
+
+def test_an_edit_of_a_contact_that_joined_can_be_withdrawn(house: Installation) -> None:
+    house.write_invoice([RAO, JOINED])
+    house.ingest()
+    edit(house, 2, designation="Boss", email="boss@rao.example")
+    house.add(BOTH)
+    house.ingest(check=False)
+    assert row(house, 1)["designation"] == "Boss"
+    with house.app() as app:
+        app.withdraw(1, ["designation", "email"], by="me")
+    assert (row(house, 1)["designation"], row(house, 1)["email"]) == ("Director", "asha@rao.example")
+    edit(house, 1, email="new@rao.example")
+    assert further(house, 1) == ["asha@rao.example"]
+    house.update(3, added_by="Kim")
+    house.ingest(check=False)
+    assert suggestions(house) == []
+
+
+def test_what_the_source_says_by_now_stands_behind_a_second_edit(house: Installation) -> None:
+    house.write_invoice([contact(1, "Asha Rao", email="a@rao.example")])
+    house.ingest()
+    edit(house, 1, email="b@rao.example")
+    house.update(1, contact_person_email="b@rao.example")
+    house.ingest(check=False)
+    edit(house, 1, email="c@rao.example")
+    assert further(house, 1) == ["b@rao.example"]
+    house.update(1, added_by="Kim")
+    house.ingest(check=False)
+    assert (further(house, 1), suggestions(house)) == (["b@rao.example"], [])
+
+
+def test_who_edited_last_is_told_of_a_joined_contact(house: Installation) -> None:
+    house.write_invoice([RAO, JOINED, contact(4, "Asha Rao", email="b@rao.example")])
+    house.ingest()
+    with house.app() as app:
+        for contact_id, by, designation in ((3, "Tom", "First"), (2, "Sue", "Second"), (3, "Tom", "Third")):
+            app.edit(contact_id, {"designation": designation}, by=by)
+    house.add(contact(9, "Asha Rao", "98200 12345", "asha@rao.example; b@rao.example"))
+    house.ingest(check=False)
+    with house.main() as main:
+        told = next(field for field in contact_history(main, 1).fields if field.name == "designation")
+    assert (told.value, told.edited_by) == ("Third", "Tom")
+
+
+def test_an_undo_takes_back_what_its_run_suggested(house: Installation) -> None:
+    house.write_invoice([contact(1, "Asha Rao", email="a@rao.example", designation="Director"), BRAM])
+    house.ingest()
+    edit(house, 1, designation="Boss")
+    house.update(1, del_sts="Y")
+    house.ingest(check=False)
+    before = suggestions(house)
+    house.update(1, del_sts="N", designation="Vendor")
+    revived = house.ingest(check=False)
+    assert (1, "designation", "Vendor") in suggestions(house)
+    house.undo(revived, strict=True)
+    assert suggestions(house) == before

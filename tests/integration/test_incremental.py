@@ -22,6 +22,8 @@ from ledgerline.databases.runs import Run
 from ledgerline.errors import DatabaseUnreachable, SettingsError, Stopped, WithdrawalBreaker
 from ledgerline.ingest.run import Cancel
 from ledgerline.ingest.scope import Wanted
+from ledgerline.sources import Reading
+from ledgerline.sources.invoice import InvoiceSource
 
 MOMENT = sa.DateTime().with_variant(mssql.DATETIME2(7), "mssql")  # type: ignore[no-untyped-call]
 LONG_AGO = datetime.fromisoformat("2020-01-01 12:00:00.123456")
@@ -206,6 +208,62 @@ def customers(house: Installation, *, update_time: bool) -> None:
         connection.execute(
             table.insert(), [{**r, **({"updated_at": LONG_AGO} if update_time else {})} for r in rows]
         )
+
+
+def rename(house: Installation, before: str, name: str) -> None:
+    change = "UPDATE {customers} SET customer_name = :name, updated_at = :now WHERE customer_name = :before"
+    house.change(change, before=before, name=name, now=now())
+
+
+def test_of_customers_that_share_an_id_each_may_be_renamed(house: Installation) -> None:
+    house.write_invoice([row(1, customerid="2"), row(10, updated_at=now())], further=[updated_at()])
+    customers(house, update_time=True)
+    house.change("UPDATE {customers} SET customerid = '2', updated_at = :now", now=now())
+    house.ingest()
+    assert house.by_record()["1"]["companyName"] == "Firm 1"
+    rename(house, "Firm 1", "Acme")
+    assert house.ingest(check=False).since is not None
+    assert house.by_record()["1"]["companyName"] == "Acme"
+
+
+def test_a_name_that_goes_while_a_run_reads_and_comes_back(
+    house: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.write_invoice([row(1, customerid="2"), row(10, updated_at=now())], further=[updated_at()])
+    customers(house, update_time=True)
+    house.ingest()
+    begin = InvoiceSource.begin
+
+    def renamed_meanwhile(source: InvoiceSource, watermark: str | None) -> Reading:
+        reading = begin(source, watermark)
+        rename(house, "Firm 2", "Acme")
+        return reading
+
+    rename(house, "Firm 2", "Acme")
+    house.ingest(check=False)
+    rename(house, "Acme", "Firm 2")
+    with monkeypatch.context() as patch:
+        patch.setattr(InvoiceSource, "begin", renamed_meanwhile)
+        house.ingest(check=False)
+    rename(house, "Acme", "Firm 2")
+    assert house.ingest(check=False).since is not None
+    assert house.by_record()["1"]["companyName"] == "Firm 2"
+
+
+def test_keys_that_are_unique_no_more(house: Installation) -> None:
+    house.write_invoice([], further=[updated_at()], primary_key=False)
+    house.change("CREATE UNIQUE INDEX ux_contacts ON {contacts} (contactid)")
+    house.add(row(1), row(10, updated_at=now()))
+    house.ingest()
+    on = {"sqlite": "ux_contacts", "sqlserver": "ux_contacts ON {contacts}"}
+    house.change("DROP INDEX " + on.get(house.engine, "dbo_user_new.ux_contacts"))
+    house.add(row(1, "Cara Lind", updated_at=now()))
+    run = house.ingest(check=False)
+    assert run.since is not None
+    assert [row["reasons"] for row in house.open_rejects()] == ["key_duplicate"]
+    before = house.contacts()
+    house.ingest(wanted=FULL)
+    assert (house.contacts(), len(house.open_rejects())) == (before, 1)
 
 
 @pytest.mark.parametrize("update_time", [True, False])

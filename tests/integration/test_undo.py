@@ -293,3 +293,15 @@ def test_a_process_that_lost_its_lease_cannot_undo(
         house.undo(run)
     monkeypatch.undo()
     assert house.dump() == before
+
+
+def test_a_reject_that_was_settled_twice_stays_settled(house: Installation) -> None:
+    house.write_invoice([ASHA, contact(5, "Dov Katz", email="none")])
+    house.ingest()
+    house.update(5, contact_person_email="dov@katz.example")
+    settled = house.ingest()
+    undone = house.undo(settled)
+    again = house.ingest(resume=True)
+    house.undo(again, strict=True)
+    house.undo(undone.run, strict=True)
+    assert house.open_rejects() == []

@@ -218,8 +218,10 @@ def _report(app: App, run: Run) -> None:
     if run.advice:
         show.notices(run.advice.splitlines())
     wrote = sum(run.counts[name] for name in ("inserted", "updated", "merged", "withdrawn", "vanished"))
-    if not wrote:
-        show.out.print("\nNothing has changed since the last run, so nothing was written but this account.\n")
+    if not wrote and not reports.rejected_anew(app.main, run.id):
+        is_known = run.counts["inactive"] < run.counts["fetched"] or not run.counts["fetched"]
+        why = "Nothing has changed since the last run, so nothing" if is_known else "Nothing"
+        show.out.print(f"\n{why} was written but this account.\n")
         return
     show.out.print()
     show.rejects(reports.reject_reasons(app.main, run.source_system))

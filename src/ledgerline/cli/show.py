@@ -180,6 +180,10 @@ def account(run: Run) -> None:
     if run.counts["vanished"]:
         table.add_row(f"{run.counts['vanished']:,}", "vanished", "known, no longer in the source")
     out.print(table)
+    if run.since is None and run.counts["fetched"] == run.counts["inactive"] > 0:
+        notices(
+            ["No row is active. See whether INVOICE_ACTIVE says which rows are live: docs/configuration.md"]
+        )
 
 
 def rejects(reasons: Sequence[tuple[str, int]], limit: int = 5) -> None:

@@ -104,13 +104,13 @@ class Blocks:
         return int(self.size[self.names > 0].sum())
 
     def compared(self) -> Ints:
-        """One record for each name that differs from another in its block."""
+        """The records whose names differ from another in their block."""
         name = self.candidates.name
         differs = name[self.left] != name[self.right]
         needed = np.zeros(len(name), bool)
         needed[self.left[differs]] = needed[self.right[differs]] = True
         rows = np.flatnonzero(needed)
-        return self.candidates.record[rows[_first_of_each(name[rows])]]
+        return self.candidates.record[rows]
 
     def names_needed(self) -> Ints:
         """The records whose names `match` must be given: those to compare, and those to know words by."""

@@ -171,9 +171,11 @@ def _comparable(candidates: Candidates, names: pl.DataFrame, sample: Sample | No
     is_candidate = ordered["record"].is_in(pl.Series(candidates.record).implode())
     compared, others = ordered.filter(is_candidate), ordered.filter(~is_candidate)["name"]
     hashes = candidates.name[np.searchsorted(candidates.record, compared["record"].to_numpy())]
-    distinct, first = np.unique(hashes, return_index=True)
+    named = pl.DataFrame({"hash": hashes, "name": compared["name"]})
+    # Of the spellings of a name always the same one: which record came first must not matter.
+    named = named.group_by("hash").agg(pl.col("name").min()).sort("hash")
     others = others if sample is None else pl.concat([others, sample.names])
-    return Names(distinct, compared["name"].gather(first), others)
+    return Names(named["hash"].to_numpy(), named["name"], others)
 
 
 def _known(candidates: Candidates, contacts: pl.DataFrame | None) -> Ints:

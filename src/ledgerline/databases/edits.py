@@ -7,7 +7,7 @@ lock the leases first, so one waits for the other; a run that finds the journal 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -41,24 +41,32 @@ def in_force() -> sa.Select[Any]:
     )
 
 
-def edit(main: Database, contact_id: int, values: Mapping[str, str | None], by: str) -> None:
+def edit(
+    main: Database,
+    contact_id: int,
+    values: Mapping[str, str | None],
+    by: str,
+    said: Callable[[sa.Connection], Mapping[str, str | None]],
+) -> None:
     """Store a person's values for fields of a contact, all or none. They hold until `withdraw`.
 
     values  field of `EDITABLE` → value as it shall stand, already checked (see `ingest.editing`)
+    said    what the sources say of the contact by now, by field; nothing where it has no live record
 
     Raises UsageError when there is no such contact, or it has joined another.
     """
     with main.begin() as connection:
         current = _locked(connection, contact_id)
+        sources = said(connection)
         for field, value in values.items():
-            _journal(connection, current, field, value, by)
+            _journal(connection, current, field, value, by, sources)
             connection.execute(
                 value_suggestions.delete().where(
                     value_suggestions.c.contact_id == contact_id, value_suggestions.c.field == field
                 )
             )
             if field in _KINDS:
-                _move_points(connection, current, field, value)
+                _move_points(connection, current, field, value, sources)
         connection.execute(contacts.update().where(contacts.c.id == contact_id).values(**values))
 
 
@@ -102,6 +110,7 @@ def _journal(
     field: str,
     value: str | None,
     by: str,
+    sources: Mapping[str, str | None],
     *,
     withdrawn: bool = False,
 ) -> None:
@@ -111,7 +120,7 @@ def _journal(
             field=field,
             value=value,
             old_value=current[field],
-            source_value=source_value(connection, current, field),
+            source_value=source_value(connection, current, field, sources),
             withdrawn=withdrawn,
             edited_by=by,
             edited_at=utc_now(),
@@ -119,8 +128,12 @@ def _journal(
     )
 
 
-def source_value(connection: sa.Connection, current: Mapping[str, Any], field: str) -> str | None:
+def source_value(
+    connection: sa.Connection, current: Mapping[str, Any], field: str, sources: Mapping[str, str | None]
+) -> str | None:
     """What the sources say of a field by now: what they suggest, or said at the last edit, or what it is."""
+    if field in sources:
+        return sources[field]
     suggested = connection.execute(
         sa.select(value_suggestions.c.value).where(
             value_suggestions.c.contact_id == current["id"], value_suggestions.c.field == field
@@ -142,7 +155,11 @@ def _text(value: Any) -> str | None:
 
 
 def _move_points(
-    connection: sa.Connection, current: Mapping[str, Any], field: str, value: str | None
+    connection: sa.Connection,
+    current: Mapping[str, Any],
+    field: str,
+    value: str | None,
+    sources: Mapping[str, str | None],
 ) -> None:
     """Among the further values what the sources think best comes first, and the contact's own value never."""
     mine = (contact_points.c.contact_id == current["id"]) & (contact_points.c.kind == _KINDS[field])
@@ -151,7 +168,7 @@ def _move_points(
         .scalars()
         .all()
     )
-    source = source_value(connection, current, field)
+    source = source_value(connection, current, field, sources)
     listed = [text for text in dict.fromkeys([source, *known]) if text is not None and text != value]
     connection.execute(contact_points.delete().where(mine))
     rows = [
@@ -165,8 +182,13 @@ def _move_points(
 def withdraw(connection: sa.Connection, contact_id: int, fields: Sequence[str], by: str) -> None:
     """Give fields back to the sources; the caller makes the contact anew. Raises as `edit` does."""
     current = _locked(connection, contact_id)
-    for field in fields:
-        _journal(connection, current, field, None, by, withdrawn=True)
+    held = in_force().subquery("held")
+    query = sa.select(held.c.contact_id, held.c.field).where(
+        held.c.owner_id == contact_id, held.c.contact_id != contact_id, held.c.field.in_(fields)
+    )
+    of_joined = [(row.contact_id, row.field) for row in connection.execute(query)]
+    for owner, field in [*((contact_id, field) for field in fields), *of_joined]:
+        _journal(connection, {**current, "id": owner}, field, None, by, {}, withdrawn=True)
 
 
 def of_contact(main: Database, contact_id: int) -> pl.DataFrame:

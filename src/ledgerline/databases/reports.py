@@ -79,6 +79,13 @@ def reject_reasons(main: Database, system: str) -> list[tuple[str, int]]:
         return [(row.reasons, row.rows) for row in connection.execute(query)]
 
 
+def rejected_anew(main: Database, run_id: int) -> bool:
+    """Whether this run rejected rows that were not rejected before."""
+    query = sa.select(rejects.c.ordinal).where(rejects.c.run_id == run_id).limit(1)
+    with main.connect() as connection:
+        return connection.execute(query).first() is not None
+
+
 def cleaned_examples(main: Database, run_id: int, count: int) -> list[dict[str, Any]]:
     """Records of this run of which several values were cleaned, raw beside clean."""
     several = sa.and_(

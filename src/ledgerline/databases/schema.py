@@ -326,7 +326,7 @@ split_pairs = _table(
     sa.Column("source_system", CODE, primary_key=True),
     sa.Column("left_record_id", RECORD_ID, primary_key=True),
     sa.Column("right_record_id", RECORD_ID, primary_key=True),
-    sa.Column("run_id", BigInt, nullable=False),
+    sa.Column("run_id", BigInt, primary_key=True, autoincrement=False),  # another may have been undone
     sa.Column("lifted_run", BigInt),  # the undo that lifted it
 )
 

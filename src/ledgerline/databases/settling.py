@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import combinations, product
+from itertools import combinations
 
 import sqlalchemy as sa
 
 from ledgerline.databases.database import Database
-from ledgerline.databases.engines import BOUND_AT_ONCE, in_lots
 from ledgerline.databases.runs import Lease, utc_now
 from ledgerline.databases.schema import (
     match_suggestions,
     rejects,
     source_pauses,
+    source_record_versions,
     source_records,
     split_pairs,
 )
@@ -44,6 +44,22 @@ def bring_again(connection: sa.Connection, system: str, root: int, undo: int) ->
     reopened = (rejects.c.source_system == system) & (rejects.c.reopened_from == root)
     settled = rejects.update().where(reopened, rejects.c.resolved_run.is_(None))
     connection.execute(settled.values(resolved_run=root, reopened_from=sa.null()))
+    written = sa.exists().where(
+        source_records.c.source_system == rejects.c.source_system,
+        source_records.c.record_key == rejects.c.record_key,
+        source_records.c.run_id == root,
+        source_records.c.is_live,
+        ~sa.exists().where(
+            source_record_versions.c.source_system == source_records.c.source_system,
+            source_record_versions.c.record_key == source_records.c.record_key,
+            source_record_versions.c.replaced_by_run == root,
+            source_record_versions.c.payload_hash == source_records.c.payload_hash,
+            source_record_versions.c.is_live,
+        ),
+    )
+    older = (rejects.c.source_system == system) & rejects.c.resolved_run.is_(None) & (rejects.c.run_id < root)
+    once_more = rejects.update().where(older, ~rejects.c.key_fault, written)
+    connection.execute(once_more.values(resolved_run=root, reopened_from=sa.null()))
     closed = (rejects.c.source_system == system) & (rejects.c.resolved_run == undo)
     connection.execute(rejects.update().where(closed, _nothing_newer(undo)).values(resolved_run=sa.null()))
     _mark_suggestions(connection, root, UNDONE, "OPEN")
@@ -89,10 +105,6 @@ def split(connection: sa.Connection, system: str, owner: Mapping[str, int], run_
         for left, right in combinations(record_ids, 2)
         if owner[left] != owner[right]
     ]
-    known = split_pairs.delete().where(split_pairs.c.source_system == system)
-    for lefts, rights in product(in_lots(record_ids, BOUND_AT_ONCE), repeat=2):
-        here = split_pairs.c.left_record_id.in_(lefts) & split_pairs.c.right_record_id.in_(rights)
-        connection.execute(known.where(here))
     if pairs:
         connection.execute(split_pairs.insert(), pairs)
 

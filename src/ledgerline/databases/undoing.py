@@ -32,6 +32,7 @@ from ledgerline.databases.schema import (
     restored_records,
     source_record_versions,
     source_records,
+    value_suggestions,
 )
 
 _MEMBERSHIP = ("contact_id", "match_rule", "match_partner", "match_score")
@@ -295,6 +296,7 @@ class Undoing:
         images.keep_contacts(connection, work.run_id, work.ids(Fate.RESTORE))
         images.put_back_contacts(connection, self._of, work.ids(Fate.RESTORE))
         images.put_back_details(connection, self._of, work.ids(Fate.RESTORE))
+        self._forget_suggestions()
         self._delete_contacts()
 
     def _find_mixed(self) -> None:
@@ -338,6 +340,12 @@ class Undoing:
             contact_edits.c.edited_at >= began.scalar_subquery()
         )
         return contact_id.in_(live) | contact_id.in_(later)
+
+    def _forget_suggestions(self) -> None:
+        """What the run noted of fields that a person edited, of contacts that are put back whole."""
+        mine = value_suggestions.c.run_id == self._of
+        ids = self._work.ids(Fate.RESTORE)
+        self._do(value_suggestions.delete().where(mine, value_suggestions.c.contact_id.in_(ids)))
 
     def _delete_contacts(self) -> None:
         """Contacts that the run created go, but for those that somebody else has a use for."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import sqlalchemy as sa
 
 from ledgerline.contacts.edits import EDITABLE, checked
-from ledgerline.databases import edits, runs
+from ledgerline.contacts.survive import survive
+from ledgerline.databases import edits, runs, staging
 from ledgerline.databases.database import Database
 from ledgerline.databases.schema import contacts, value_suggestions
 from ledgerline.errors import UsageError
+from ledgerline.ingest.golden import lined_up
 from ledgerline.ingest.opening import leased
 from ledgerline.ingest.remaking import Hand, remake
 from ledgerline.ingest.undo import add_run, job_of
@@ -26,7 +29,17 @@ def edit_contact(
 
     Raises UsageError when a field or value will not do, or there is no such contact; then nothing is stored.
     """
-    edits.edit(main, contact_id, {name: checked(name, text, region) for name, text in values.items()}, by)
+    values = {name: checked(name, text, region) for name, text in values.items()}
+    edits.edit(main, contact_id, values, by, partial(_said, contact_id))
+
+
+def _said(contact_id: int, connection: sa.Connection) -> dict[str, str | None]:
+    """What the live records of a contact say of each field; nothing where it has none."""
+    members = staging.members_of(connection, sa.select(contacts.c.id).where(contacts.c.id == contact_id))
+    if members.is_empty():
+        return {}
+    golden = survive(lined_up(members)).contacts.row(0, named=True)
+    return {field: golden[field] for field in EDITABLE}
 
 
 def withdraw_edits(main: Database, contact_id: int, fields: Sequence[str], *, by: str) -> None:

@@ -141,7 +141,8 @@ def _edits_in_force(known: Known) -> dict[str, Mapping[str, Any]]:
     """Field → the edit that holds: the contact's own before those of contacts that joined it."""
     own_last = sorted(known.edits, key=lambda row: (row["contact_id"] == known.contact["id"], row["id"]))
     newest = {(row["contact_id"], row["field"]): row for row in own_last}
-    return {field: row for (_, field), row in newest.items() if field in EDITABLE and not row["withdrawn"]}
+    in_order = (row for row in own_last if newest[row["contact_id"], row["field"]] is row)
+    return {row["field"]: row for row in in_order if row["field"] in EDITABLE and not row["withdrawn"]}
 
 
 def _chain(known: Known, field: str) -> tuple[Change, ...]:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from ledgerline.contacts.edits import EDITS, effective
 from ledgerline.databases import edits, images, staging
+from ledgerline.databases.engines import in_lots
 from ledgerline.databases.schema import (
     changes,
     contact_owners,
@@ -49,6 +50,7 @@ def remake(hand: Hand, ids: sa.Select[Any]) -> None:
         members = staging.members_of(hand.connection, chosen)
         before = staging.current_of(hand.connection, chosen)
         made = remade(members, before, edited, hand.job)
+        _forget_suggestions(hand, members)
         _note_source_values(hand, made.source_values)
         if made.contacts.is_empty():
             continue
@@ -140,6 +142,13 @@ def _owner_ids(connection: sa.Connection, names: list[str]) -> dict[str, int]:
 def _insert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
     if rows:
         connection.execute(table.insert(), rows)
+
+
+def _forget_suggestions(hand: Hand, members: pl.DataFrame) -> None:
+    """What was suggested to contacts that are made of records: what holds of it is noted again."""
+    for some in in_lots(members["contact_id"].unique().to_list(), _AT_ONCE):
+        mine = value_suggestions.c.contact_id.in_(some)
+        hand.connection.execute(value_suggestions.delete().where(mine))
 
 
 def _note_source_values(hand: Hand, said: pl.DataFrame) -> None:

@@ -50,12 +50,19 @@ class TableExamination:
         with self._database.connect() as connection:
             connection.execute(query.limit(1)).all()
 
-    def _not_allowed(self, error: LedgerlineError, name: str = "") -> Check:
+    def _sql(self, *parts: str | None) -> str:
+        """A name as this server writes it in SQL, always quoted."""
+        quote = self._database.server.dialect.identifier_preparer.quote_identifier
+        return ".".join(quote(part) for part in parts if part)
+
+    def _not_allowed(self, error: LedgerlineError, name: str = "", sql: str = "") -> Check:
+        sql = sql or self._sql(self._schema, self._layout.table.name)
         name = name or self._name
         detail = f"{self._who[:1].upper()}{self._who[1:]} may not read {name}."
-        grant = f"Let its owner grant it: GRANT SELECT ON {name} TO …"
+        grant = f"Let its owner grant it: GRANT SELECT ON {sql} TO …"
         if self._database.url.engine is Engine.POSTGRESQL:
-            grant += f"\nand the schema that holds it: GRANT USAGE ON SCHEMA {self._schema or 'public'} TO …"
+            schema = self._sql(self._schema or "public")
+            grant += f"\nand the schema that holds it: GRANT USAGE ON SCHEMA {schema} TO …"
         return self._failed(Layer.PERMISSION, fault_of(error), detail, grant)
 
     def _meant(self) -> str:
@@ -112,7 +119,7 @@ class TableExamination:
         try:
             self._read(sa.select(*table.columns))
         except PermissionDenied as error:
-            yield self._not_allowed(error, name)
+            yield self._not_allowed(error, name, self._sql(schema, wanted.table.name))
         else:
             yield Check(Layer.COLUMNS, True, f"Companies are named in {name}, column {of_name[0]}.")
 
@@ -148,8 +155,9 @@ class TableExamination:
             yield Check(Layer.SPEED, True, f"Indexed: {', '.join(needed)}.")
         for column in bare:
             detail = f"{self._name} has no index that begins with {column}: each part of a run scans it."
-            index = f"ix_{described.table.name}_{column}"
-            step = f"Have its owner make one: CREATE INDEX {index} ON {self._name} ({column})"
+            index = self._sql(f"ix_{described.table.name}_{column}")
+            on = f"{self._sql(self._schema, described.table.name)} ({self._sql(column)})"
+            step = f"Have its owner make one: CREATE INDEX {index} ON {on}"
             yield self._failed(Layer.SPEED, Fault.INDEX_MISSING, detail, step)
 
     def _is_view(self) -> bool:

@@ -78,15 +78,24 @@ def _postgresql(settings: Settings, login: str) -> str:
     name = _quoted(login)
     tables = _tables(settings, Engine.POSTGRESQL)
     schemas = sorted({table.schema or "" for table, _ in tables})
+    required = {table.schema for table, needed in tables if needed}
     return "\n".join(
         [
             f"CREATE ROLE {name} LOGIN PASSWORD '{_PASSWORD}';",
             f"ALTER ROLE {name} SET default_transaction_read_only = on;",
             f"GRANT CONNECT ON DATABASE {_quoted(settings.invoice.url.database)} TO {name};",
-            *(f"GRANT USAGE ON SCHEMA {_quoted(schema)} TO {name};" for schema in schemas),
+            *(_usage(schema, name, needed=schema in required) for schema in schemas),
             *(_granted(table, name, needed=needed) for table, needed in tables),
         ]
     )
+
+
+def _usage(schema: str, to: str, *, needed: bool) -> str:
+    grant = f"GRANT USAGE ON SCHEMA {_quoted(schema)} TO {to};"
+    if needed:
+        return grant
+    there = "to_regnamespace('" + _quoted(schema).replace("'", "''") + "') IS NOT NULL"
+    return f"DO $grant$ BEGIN IF {there} THEN {grant} END IF; END $grant$;"
 
 
 def _granted(table: TableName, to: str, *, needed: bool) -> str:

@@ -163,13 +163,13 @@ class InvoiceSource:
             marks[_CUSTOMERS] = Mark(self._names_fingerprint())
         if before is not None and not self._can_go_on(first, before, marks):
             before = None
-        unique = self.unique_keys if before is None else before.unique
+        unique = self.unique_keys and (before is None or before.unique)
         names = self._names_since(marks.get(_CUSTOMERS))
         reached = Watermark(first.utc, first.open or frozenset(), marks, unique, names)
         if before is None:
             return Reading(None, reached.text(), tuple(self._advice(marks)))
         since = before.going_on(self._names_since(before.marks.get(_CUSTOMERS)))
-        return Reading(since.text(), reached.text())
+        return Reading(replace(since, unique=unique).text(), reached.text())
 
     def _columns(self) -> dict[str, Tracked]:
         """The tables that tell when a row was changed."""
@@ -228,17 +228,26 @@ class InvoiceSource:
                 )
 
     def _names_since(self, mark: Mark | None) -> dict[str, str] | None:
-        """What the customers say that changed since, by id: the name, as a hash. None: they are too many."""
+        """What the customers say that changed since, by id: names and times, hashed. None: they are too many.
+
+        The times too: of a name that went and came back, rows may have been read between.
+        """
         customers = self._customers
         if customers is None or customers.tracked is None or mark is None or mark.base is None:
             return None
         server, overlap = self._database.server, self._layout.overlap
         changed = customers.tracked.changed(server, mark, overlap, customers.tracked.described.table)
-        rows = self._few_texts(customers.query(server).where(changed).limit(_FEW_NAMES + 1))
+        when = server.as_text(customers.tracked.column).label("changed_at")
+        query = customers.query(server).add_columns(when).where(changed).limit(_FEW_NAMES + 1)
+        rows = self._few_texts(query)
         if rows.height > _FEW_NAMES:
             return None
+        told: dict[str, list[str]] = {}  # more than one, where an id is not unique
+        for key, *said in rows.iter_rows():
+            told.setdefault(key, []).append(json.dumps(said))
         return {
-            key: hashlib.sha256((name or "\0").encode()).hexdigest()[:16] for key, name in rows.iter_rows()
+            key: hashlib.sha256("\0".join(sorted(each)).encode()).hexdigest()[:16]
+            for key, each in told.items()
         }
 
     def _names_fingerprint(self) -> str:
@@ -455,7 +464,9 @@ class InvoiceSource:
     ) -> pl.DataFrame:
         """[customer_id, company], one row a customer."""
         names = (
-            pl.concat(map(texts, queries)).sort("customer_id", "company").unique("customer_id", keep="first")
+            pl.concat(map(texts, queries))
+            .sort("customer_id", "company", nulls_last=True)
+            .unique("customer_id", keep="first")
         )
         numbered = names.with_columns(_as_integer("customer_id"))
         # A join on integers costs a quarter of one on text.
@@ -515,6 +526,7 @@ def _is_active(conditions: tuple[tuple[str, str], ...]) -> pl.Expr:
     """Compared as SQL Server does by default: neither case nor spaces at the ends matter."""
     tests = [
         pl.col(f"active_{number}")
+        .fill_null("")  # a condition without a value: there is none
         .str.strip_chars()
         .str.to_uppercase()
         .eq_missing(pl.lit(value.strip().upper()))

@@ -15,7 +15,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -258,10 +258,20 @@ class SQLite:
         return sa.literal(moment.isoformat(" ", "microseconds"), sa.Unicode())
 
     def changed_since(self, column: sa.ColumnElement[Any], bound: datetime | str) -> sa.ColumnElement[bool]:
-        # Numbers sort before all text, and days such as 01/12/2026 before the years: who knows when that is.
         assert isinstance(bound, datetime)
         value = sa.type_coerce(column, sa.Unicode())
-        return (value >= self.instant(column, bound)) | (value < sa.literal("1-", sa.Unicode()))
+
+        def text(characters: str) -> sa.ColumnElement[str]:
+            return sa.literal(characters, sa.Unicode())
+
+        # Numbers sort before all text, days such as 01/12/2026, 11.9.2026 or 20/12/2026 before the years of a
+        # century: who knows when that is. A text of digits alone would be compared as a number.
+        is_no_moment = (value < text("1900-")) | ((value >= text("2!")) & (value < text("2000-")))
+        # With a zone behind UTC it sorts before what it means, by half a day at most.
+        zones = ("*:*-[0-9][0-9]:[0-9][0-9]", "*:*-[0-9][0-9][0-9][0-9]")
+        is_behind = sa.or_(*(value.op("GLOB")(text(zone)) for zone in zones))
+        behind = (value >= self.instant(column, bound - timedelta(hours=12))) & is_behind
+        return (value >= self.instant(column, bound)) | behind | is_no_moment
 
     def explain(self, error: Exception, url: DatabaseUrl) -> LedgerlineError:
         if isinstance(error, LedgerlineError):
