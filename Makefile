@@ -77,9 +77,10 @@ lock-check: $(VENV)/.dev
 	  case $$lock in app) compile="$(COMPILE)";; server) compile="$(COMPILE) $(DRIVERS)";; dev) compile="$(COMPILE) --all-extras --group dev";; \
 	    bench) compile="$(LOCK) requirements/bench.in";; esac; \
 	  cp requirements/$$lock.lock $(VENV)/$$lock.lock; \
-	  $$compile -o $(VENV)/$$lock.lock; \
+	  $$compile -o $(VENV)/$$lock.lock || { echo "requirements/$$lock.lock was not checked: see above."; continue; }; \
 	  cmp -s requirements/$$lock.lock $(VENV)/$$lock.lock || { echo "requirements/$$lock.lock is not current: run make lock"; exit 1; }; \
-	done; echo "Lock files are current."
+	  echo "requirements/$$lock.lock is current."; \
+	done
 
 # What the benchmark compares with has an environment of its own: neither side gets the other's libraries.
 $(VENV)/.bench: requirements/bench.lock $(VENV)/.dev

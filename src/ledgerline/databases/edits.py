@@ -180,7 +180,10 @@ def _move_points(
 
 
 def withdraw(connection: sa.Connection, contact_id: int, fields: Sequence[str], by: str) -> None:
-    """Give fields back to the sources; the caller makes the contact anew. Raises as `edit` does."""
+    """Give fields back to the sources; the caller makes the contact anew. Raises as `edit` does.
+
+    Edits of contacts that joined it hold for it too, so they are withdrawn with its own.
+    """
     current = _locked(connection, contact_id)
     held = in_force().subquery("held")
     query = sa.select(held.c.contact_id, held.c.field).where(

@@ -40,29 +40,37 @@ def take_back(connection: sa.Connection, system: str, root: int, by: int) -> Non
 
 
 def bring_again(connection: sa.Connection, system: str, root: int, undo: int) -> None:
-    """Do what the ingestion did to rejects once more, where the run `undo` had taken it back."""
+    """Do what the ingestion did to rejects once more, where the run `undo` had taken it back.
+
+    Another run may have settled the same ones since, and been undone: then they do not say that this one did.
+    """
     reopened = (rejects.c.source_system == system) & (rejects.c.reopened_from == root)
     settled = rejects.update().where(reopened, rejects.c.resolved_run.is_(None))
     connection.execute(settled.values(resolved_run=root, reopened_from=sa.null()))
-    written = sa.exists().where(
-        source_records.c.source_system == rejects.c.source_system,
-        source_records.c.record_key == rejects.c.record_key,
-        source_records.c.run_id == root,
-        source_records.c.is_live,
-        ~sa.exists().where(
-            source_record_versions.c.source_system == source_records.c.source_system,
-            source_record_versions.c.record_key == source_records.c.record_key,
-            source_record_versions.c.replaced_by_run == root,
-            source_record_versions.c.payload_hash == source_records.c.payload_hash,
-            source_record_versions.c.is_live,
-        ),
-    )
     older = (rejects.c.source_system == system) & rejects.c.resolved_run.is_(None) & (rejects.c.run_id < root)
-    once_more = rejects.update().where(older, ~rejects.c.key_fault, written)
-    connection.execute(once_more.values(resolved_run=root, reopened_from=sa.null()))
+    mended = rejects.update().where(older, ~rejects.c.key_fault, _mended_by(root))
+    connection.execute(mended.values(resolved_run=root, reopened_from=sa.null()))
     closed = (rejects.c.source_system == system) & (rejects.c.resolved_run == undo)
     connection.execute(rejects.update().where(closed, _nothing_newer(undo)).values(resolved_run=sa.null()))
     _mark_suggestions(connection, root, UNDONE, "OPEN")
+
+
+def _mended_by(run_id: int) -> sa.ColumnElement[bool]:
+    """That the row of a reject is live by what this run wrote of it."""
+    as_before = sa.exists().where(
+        source_record_versions.c.source_system == source_records.c.source_system,
+        source_record_versions.c.record_key == source_records.c.record_key,
+        source_record_versions.c.replaced_by_run == run_id,
+        source_record_versions.c.payload_hash == source_records.c.payload_hash,
+        source_record_versions.c.is_live,
+    )
+    return sa.exists().where(
+        source_records.c.source_system == rejects.c.source_system,
+        source_records.c.record_key == rejects.c.record_key,
+        source_records.c.run_id == run_id,
+        source_records.c.is_live,
+        ~as_before,
+    )
 
 
 def _nothing_newer(run_id: int) -> sa.ColumnElement[bool]:
