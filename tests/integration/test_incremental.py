@@ -215,6 +215,15 @@ def rename(house: Installation, before: str, name: str) -> None:
     house.change(change, before=before, name=name, now=now())
 
 
+def test_customers_with_decimals_are_those_of_integers(house: Installation) -> None:
+    types = {"customerid": sa.Numeric(10, 2)}
+    rows = [row(1, customerid=2), row(10, updated_at=now())]
+    house.write_invoice(rows, further=[updated_at()], types=types)
+    customers(house, update_time=True)
+    house.ingest()
+    assert house.by_record()["1"]["companyName"] == "Firm 2"
+
+
 def test_of_customers_that_share_an_id_each_may_be_renamed(house: Installation) -> None:
     house.write_invoice([row(1, customerid="2"), row(10, updated_at=now())], further=[updated_at()])
     customers(house, update_time=True)

@@ -430,6 +430,7 @@ class InvoiceSource:
         if self._customers is None:
             return frame.with_columns(company=pl.lit(None, pl.String))
         few = partition.since is not None and self._companies is None
+        frame = frame.with_columns(self._customer_id())
         companies = self._companies_of(frame["customer_id"], wanted) if few else self._company_names()
         if companies.schema["customer_id"] == pl.Int64:
             frame = frame.with_columns(_as_integer("customer_id"))
@@ -465,12 +466,21 @@ class InvoiceSource:
         """[customer_id, company], one row a customer."""
         names = (
             pl.concat(map(texts, queries))
+            .with_columns(self._customer_id())
             .sort("customer_id", "company", nulls_last=True)
             .unique("customer_id", keep="first")
         )
         numbered = names.with_columns(_as_integer("customer_id"))
         # A join on integers costs a quarter of one on text.
         return names if numbered["customer_id"].has_nulls() else numbered
+
+    def _customer_id(self) -> pl.Expr:
+        """The text of a customer's id: 2.00 is 2 where one of both tables has decimals."""
+        assert self._customers is not None
+        text = pl.col("customer_id")
+        kinds = (self._customers.id.type, self._column("customer_id").type)
+        has_decimals = any(isinstance(kind, sa.Numeric) for kind in kinds)
+        return text.str.replace(r"^(-?[0-9]+)[.]0+$", "${1}") if has_decimals else text
 
     def close(self) -> None:
         self._database.close()
@@ -492,7 +502,7 @@ class _Customers:
 
     def is_like(self, customer_id: sa.ColumnElement[Any]) -> bool:
         """Whether a contact's customer can be compared with the id as they are."""
-        kinds = (sa.Integer, sa.String)
+        kinds = (sa.Integer | sa.Numeric, sa.String)
         return any(isinstance(self.id.type, k) and isinstance(customer_id.type, k) for k in kinds)
 
 
