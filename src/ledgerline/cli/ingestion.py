@@ -219,8 +219,8 @@ def _report(app: App, run: Run) -> None:
         show.notices(run.advice.splitlines())
     wrote = sum(run.counts[name] for name in ("inserted", "updated", "merged", "withdrawn", "vanished"))
     if not wrote and not reports.rejected_anew(app.main, run.id):
-        is_known = run.counts["inactive"] < run.counts["fetched"] or not run.counts["fetched"]
-        why = "Nothing has changed since the last run, so nothing" if is_known else "Nothing"
+        known = "Nothing has changed since the last run, so nothing"
+        why = "Nothing" if show.nothing_is_active(run) else known
         show.out.print(f"\n{why} was written but this account.\n")
         return
     show.out.print()

@@ -180,10 +180,15 @@ def account(run: Run) -> None:
     if run.counts["vanished"]:
         table.add_row(f"{run.counts['vanished']:,}", "vanished", "known, no longer in the source")
     out.print(table)
-    if run.since is None and run.counts["fetched"] == run.counts["inactive"] > 0:
+    if nothing_is_active(run):
         notices(
             ["No row is active. See whether INVOICE_ACTIVE says which rows are live: docs/configuration.md"]
         )
+
+
+def nothing_is_active(run: Run) -> bool:
+    """Whether everything was read, and none of it counts: that is seldom meant."""
+    return run.since is None and run.counts["fetched"] == run.counts["inactive"] > 0
 
 
 def rejects(reasons: Sequence[tuple[str, int]], limit: int = 5) -> None:

@@ -112,19 +112,19 @@ class _SQLServer:
                     run_to_end(connection, alone(target.database), rename(target.database, old.database))
                 run_to_end(connection, rename(built.database, target.database))
             except _REFUSED as error:
+                detail = "The restored database could not take the place of the old one"
                 hint = "Stop what is connected to it; the login needs ALTER on both."
                 if old is not None and not self._put_back(connection, old, target):
-                    hint += f" It may be left to one user alone: {shared(target.database)}"
-                raise RestoreRefused(
-                    "The restored database could not take the place of the old one, which is as it was.",
-                    hint=hint,
-                ) from error
+                    hint += f" Then, as far as it is needed: {rename(old.database, target.database)};"
+                    hint += f" {shared(target.database)}"
+                    raise RestoreRefused(f"{detail}, which could not be put back.", hint=hint) from error
+                raise RestoreRefused(f"{detail}, which is as it was.", hint=hint) from error
             if old is not None:
                 run_to_end(connection, shared(old.database))
         return old
 
     def _put_back(self, connection: sa.Connection, old: DatabaseUrl, target: DatabaseUrl) -> bool:
-        """Whether all may use it again: who was quicker holds the place of the one user."""
+        """Whether all may use it again under its name: who was quicker holds the place of its one user."""
         try:
             if not self.exists(target):
                 run_to_end(connection, rename(old.database, target.database))
