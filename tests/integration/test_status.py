@@ -136,6 +136,16 @@ def test_a_main_database_without_tables_has_no_runs(postgres: PostgresServer, tm
     assert (found.revision, found.sources) == (None, ())
 
 
+def test_tables_of_an_earlier_version_tell_of_no_runs(house: Installation) -> None:
+    house.write_invoice([contact(1, "Asha Rao", "9876543210")])
+    house.ingest()
+    with house.main() as main, main.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
+        connection.exec_driver_sql("ALTER TABLE ingestion_runs DROP COLUMN undoes_run")  # came with 0003
+    found = activity(house.settings)
+    assert (found.revision, found.sources, found.is_current) == ("0002", (), False)
+
+
 @pytest.mark.parametrize(
     ("revision", "step"),
     [("0001", "Run: ledgerline migrate"), ("9999", "A later version made them: run it.")],

@@ -23,7 +23,7 @@ from ledgerline.operations.doctor import diagnose
 from ledgerline.operations.doctor_faults import Fault, Layer
 from ledgerline.operations.doctor_findings import Check, Diagnosis
 from ledgerline.operations.duty_status import ScheduleState, schedule_states
-from ledgerline.operations.status import Activity, DatabaseStatus, activity, paused
+from ledgerline.operations.status import Activity, DatabaseStatus, SourceActivity, activity, paused
 from ledgerline.operations.status import status as look_at
 from ledgerline.settings import Settings, load_settings
 from ledgerline.url import DatabaseUrl
@@ -133,19 +133,21 @@ def _further(names: Sequence[str], shown: int = 4) -> str:
 
 
 def _print_activity(activity: Activity) -> None:
-    if activity.revision == activity.newest:
+    if activity.is_current:
         show.out.print(f"Revision {activity.revision} of the main database's tables, the newest.")
-    else:
-        at = activity.revision or "none"
-        show.out.print(
-            f"[yellow]Revision {at} of the main database's tables; the newest is {activity.newest}.[/]"
-        )
-        step = (
-            "Run: ledgerline migrate" if is_known(activity.revision) else "A later version made them: run it."
-        )
-        show.out.print(f"  [bold]→[/] {step}")
+        _print_runs(activity.sources)
+        return
+    at = activity.revision or "none"
+    show.out.print(
+        f"[yellow]Revision {at} of the main database's tables; the newest is {activity.newest}.[/]"
+    )
+    step = "Run: ledgerline migrate" if is_known(activity.revision) else "A later version made them: run it."
+    show.out.print(f"  [bold]→[/] {step}")
+
+
+def _print_runs(sources: Sequence[SourceActivity]) -> None:
     table = Table("source", "last run", "ended (UTC)", "last success", box=None, padding=(0, 2))
-    for source in activity.sources:
+    for source in sources:
         last, success = source.last, source.last_success
         colour = {"succeeded": "green", "failed": "red"}.get(last.status, "yellow")
         table.add_row(
@@ -154,7 +156,7 @@ def _print_activity(activity: Activity) -> None:
             _when(last),
             "never" if success is None else f"run {success.id}, {_when(success)}",
         )
-    show.out.print(table if activity.sources else "No run so far.")
+    show.out.print(table if sources else "No run so far.")
 
 
 def _print_paused(sources: Sequence[Pause]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -56,11 +56,18 @@ class SourceActivity:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """The revision of the main database's tables, and the runs. Without tables there are no runs."""
+    """The revision of the main database's tables, and the runs.
+
+    Tables of another version may lack columns that a run is read from: of those no runs are told.
+    """
 
     revision: str | None
     newest: str | None
     sources: tuple[SourceActivity, ...]
+
+    @property
+    def is_current(self) -> bool:
+        return self.revision == self.newest
 
 
 def status(settings: Settings) -> dict[str, DatabaseStatus]:
@@ -86,8 +93,8 @@ def activity(settings: Settings) -> Activity:
     """What ran last. Raises DatabaseError when the main database cannot be read."""
     main = _quick_main(settings)
     try:
-        at = revision(main)
-        return Activity(at, newest_revision(), tuple(_sources(main)) if at else ())
+        found = Activity(revision(main), newest_revision(), ())
+        return replace(found, sources=tuple(_sources(main))) if found.is_current else found
     finally:
         main.close()
 
