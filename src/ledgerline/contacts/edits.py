@@ -25,7 +25,7 @@ EDITABLE = (
     "designation",
     "relationship_type",
 )
-_KINDS = {"email": "EMAIL", "mobile_e164": "PHONE"}  # fields of which a contact can have further values
+POINT_KINDS = {"email": "EMAIL", "mobile_e164": "PHONE"}  # fields of which a contact can have further values
 
 EDITS = pl.Schema(
     {
@@ -86,8 +86,8 @@ def overlay(contacts: pl.DataFrame, points: pl.DataFrame, edits: pl.DataFrame) -
         of_field = of_field.join(contacts.select("id", golden=field), on="id")
         if of_field.is_empty():
             continue
-        if field in _KINDS:
-            points = _with_golden(points, of_field, _KINDS[field])
+        if field in POINT_KINDS:
+            points = _with_golden(points, of_field, POINT_KINDS[field])
         edited = of_field.select("id", wanted="value", is_edited=pl.lit(value=True))
         contacts = (
             contacts.join(edited, on="id", how="left", maintain_order="left")

@@ -10,16 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import polars as pl
 import sqlalchemy as sa
 
-from ledgerline.contacts.edits import EDITABLE, EDITS
+from ledgerline.contacts.edits import EDITS, POINT_KINDS
 from ledgerline.databases.database import Database
 from ledgerline.databases.runs import holding, named, utc_now
 from ledgerline.databases.schema import contact_edits, contact_points, contacts, leases, value_suggestions
 from ledgerline.errors import UsageError
-
-_KINDS = {"email": "EMAIL", "mobile_e164": "PHONE"}
 
 
 def mark(connection: sa.Connection) -> int:
@@ -50,7 +47,7 @@ def edit(
 ) -> None:
     """Store a person's values for fields of a contact, all or none. They hold until `withdraw`.
 
-    values  field of `EDITABLE` → value as it shall stand, already checked (see `ingest.editing`)
+    values  field of `contacts.edits.EDITABLE` → value to store, already checked (see `ingest.editing`)
     said    what the sources say of the contact by now, by field; nothing where it has no live record
 
     Raises UsageError when there is no such contact, or it has joined another.
@@ -59,14 +56,15 @@ def edit(
         current = _locked(connection, contact_id)
         sources = said(connection)
         for field, value in values.items():
-            _journal(connection, current, field, value, by, sources)
+            source = sources[field] if field in sources else _last_known(connection, current, field)
+            _journal(connection, current, field, value, by, source)
             connection.execute(
                 value_suggestions.delete().where(
                     value_suggestions.c.contact_id == contact_id, value_suggestions.c.field == field
                 )
             )
-            if field in _KINDS:
-                _move_points(connection, current, field, value, sources)
+            if field in POINT_KINDS:
+                _move_points(connection, current, field, value, source)
         connection.execute(contacts.update().where(contacts.c.id == contact_id).values(**values))
 
 
@@ -110,17 +108,18 @@ def _journal(
     field: str,
     value: str | None,
     by: str,
-    sources: Mapping[str, str | None],
+    source: str | None,
     *,
     withdrawn: bool = False,
 ) -> None:
+    """`source`: what the sources say of the field by now."""
     connection.execute(
         contact_edits.insert().values(
             contact_id=current["id"],
             field=field,
             value=value,
             old_value=current[field],
-            source_value=source_value(connection, current, field, sources),
+            source_value=source,
             withdrawn=withdrawn,
             edited_by=by,
             edited_at=utc_now(),
@@ -128,12 +127,8 @@ def _journal(
     )
 
 
-def source_value(
-    connection: sa.Connection, current: Mapping[str, Any], field: str, sources: Mapping[str, str | None]
-) -> str | None:
-    """What the sources say of a field by now: what they suggest, or said at the last edit, or what it is."""
-    if field in sources:
-        return sources[field]
+def _last_known(connection: sa.Connection, current: Mapping[str, Any], field: str) -> str | None:
+    """What the sources said of a field last: what they suggest, or said at the last edit, or what it is."""
     suggested = connection.execute(
         sa.select(value_suggestions.c.value).where(
             value_suggestions.c.contact_id == current["id"], value_suggestions.c.field == field
@@ -159,20 +154,19 @@ def _move_points(
     current: Mapping[str, Any],
     field: str,
     value: str | None,
-    sources: Mapping[str, str | None],
+    source: str | None,
 ) -> None:
     """Among the further values what the sources think best comes first, and the contact's own value never."""
-    mine = (contact_points.c.contact_id == current["id"]) & (contact_points.c.kind == _KINDS[field])
+    mine = (contact_points.c.contact_id == current["id"]) & (contact_points.c.kind == POINT_KINDS[field])
     known = (
         connection.execute(sa.select(contact_points.c.value).where(mine).order_by(contact_points.c.position))
         .scalars()
         .all()
     )
-    source = source_value(connection, current, field, sources)
     listed = [text for text in dict.fromkeys([source, *known]) if text is not None and text != value]
     connection.execute(contact_points.delete().where(mine))
     rows = [
-        {"contact_id": current["id"], "kind": _KINDS[field], "position": number, "value": text}
+        {"contact_id": current["id"], "kind": POINT_KINDS[field], "position": number, "value": text}
         for number, text in enumerate(listed, start=1)
     ]
     if rows:
@@ -191,18 +185,5 @@ def withdraw(connection: sa.Connection, contact_id: int, fields: Sequence[str], 
     )
     of_joined = [(row.contact_id, row.field) for row in connection.execute(query)]
     for owner, field in [*((contact_id, field) for field in fields), *of_joined]:
-        _journal(connection, {**current, "id": owner}, field, None, by, {}, withdrawn=True)
-
-
-def of_contact(main: Database, contact_id: int) -> pl.DataFrame:
-    """The journal of a contact and of those that joined it, the oldest first."""
-    joined = sa.select(contacts.c.id).where(contacts.c.merged_into == contact_id)
-    query = sa.select(contact_edits).where(
-        (contact_edits.c.contact_id == contact_id) | contact_edits.c.contact_id.in_(joined)
-    )
-    with main.connect() as connection:
-        rows = connection.execute(query.order_by(contact_edits.c.id)).mappings()
-        return pl.DataFrame([dict(row) for row in rows], infer_schema_length=None)
-
-
-__all__ = ["EDITABLE", "edit", "in_force", "lock", "mark", "of_contact", "source_value", "withdraw"]
+        own = {**current, "id": owner}
+        _journal(connection, own, field, None, by, _last_known(connection, own, field), withdrawn=True)
