@@ -20,14 +20,7 @@ from ledgerline.databases.engines.sqlserver_statements import each_by_itself, wi
 def test_a_value_that_is_none_is_written(
     statement: str, row: dict[str, object], written: str, left: dict[str, object]
 ) -> None:
-    assert with_nulls(statement, [row]) == (written, [left])
-
-
-def test_of_many_rows_only_what_none_of_them_has_is_written() -> None:
-    rows: list[dict[str, object]] = [{"a": 1, "b": None, "c": None}, {"a": None, "b": None, "c": "x"}]
-    written, left = with_nulls("INSERT INTO t VALUES (%(a)s, %(b)s, %(c)s)", rows)
-    assert written == "INSERT INTO t VALUES (%(a)s, NULL, %(c)s)"
-    assert left == [{"a": 1, "c": None}, {"a": None, "c": "x"}]
+    assert with_nulls(statement, row) == (written, left)
 
 
 def test_many_rows_are_sent_one_by_one() -> None:
@@ -52,6 +45,6 @@ def test_sqlalchemy_names_its_places_so() -> None:
     engine = sa.create_engine("mssql+mssqlpython://x@y/z")
     query = sa.select(sa.literal(None, sa.String()).label("odd name"), sa.literal("%"))
     compiled = query.compile(engine)
-    written, (left,) = with_nulls(str(compiled), [dict(compiled.params)])
+    written, left = with_nulls(str(compiled), compiled.params)
     assert "NULL AS [odd name]" in written
     assert list(left.values()) == ["%"]

@@ -13,7 +13,7 @@ What takes long has no limit of its own, and is run to its end.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -53,14 +53,10 @@ def _write_nulls(
     statement: str,
     parameters: Any,
     context: Any,  # noqa: ARG001
-    executemany: bool,  # noqa: ARG001  also of many rows in one statement
+    executemany: bool,  # noqa: ARG001
 ) -> tuple[str, Any]:
-    if isinstance(parameters, Mapping):
-        written, (row,) = with_nulls(statement, [parameters])
-        return written, row
-    if parameters and isinstance(parameters[0], Mapping):
-        return with_nulls(statement, parameters)
-    return statement, parameters  # by place, as somebody wrote it by hand
+    """Of one row; many are left to `each_by_itself`, and parameters by place to whoever wrote them."""
+    return with_nulls(statement, parameters) if isinstance(parameters, Mapping) else (statement, parameters)
 
 
 def each_by_itself(
@@ -74,21 +70,17 @@ def each_by_itself(
     if not isinstance(parameters[0], Mapping):
         return False
     for row in parameters:
-        written, (values,) = with_nulls(statement, [row])
-        cursor.execute(written, values)
+        cursor.execute(*with_nulls(statement, row))
     return True
 
 
-def with_nulls(statement: str, rows: Sequence[Row]) -> tuple[str, Sequence[Row]]:
-    """The statement with NULL in each place that has no value in any row, and the rows without these.
-
-    Where another row has a value, the driver takes its type.
-    """
-    empty = frozenset(name for name in rows[0] if all(row[name] is None for row in rows))
+def with_nulls(statement: str, row: Row) -> tuple[str, Row]:
+    """The statement with NULL in each place that has no value in the row, and the row without these."""
+    empty = frozenset(name for name, value in row.items() if value is None)
     if not empty:
-        return statement, rows
+        return statement, row
     written = _PLACE.sub(lambda found: "NULL" if found[1] in empty else found[0], statement)
-    return written, [{name: value for name, value in row.items() if name not in empty} for row in rows]
+    return written, {name: value for name, value in row.items() if name not in empty}
 
 
 @contextmanager
