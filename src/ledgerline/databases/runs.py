@@ -125,8 +125,8 @@ def this_process() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-_BEATS_EVERY = 2.0  # seconds; the holder beats at least so often
-_SILENCE = 10.0  # seconds without a beat, after which a holder on another machine is taken for dead
+# Seconds without a beat, after which a holder on another machine is taken for dead; it beats every 2.
+_SILENCE = 10.0
 
 
 class HolderWatch:

@@ -94,9 +94,7 @@ def jsonable(value: Any) -> Any:
         return f"0x{bytes(value).hex()}"
     if isinstance(value, timedelta):
         return _duration(value)
-    if isinstance(value, int):
-        return str(value)  # more than 64 bits
-    return str(value)
+    return str(value)  # an int comes here when it has more than 64 bits
 
 
 def _duration(value: timedelta) -> str:

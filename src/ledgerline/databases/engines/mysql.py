@@ -5,7 +5,6 @@ Loading is there for samples and tests; settings refuse MySQL as a main database
 
 from __future__ import annotations
 
-import logging
 import math
 import ssl
 from collections.abc import Callable, Iterator, Sequence
@@ -47,8 +46,6 @@ from ledgerline.errors import (
     UnreadableValue,
 )
 from ledgerline.url import DatabaseUrl, Engine
-
-_log = logging.getLogger(__name__)
 
 _READ_ROWS: Final = 20_000  # fetched at a time, and made a frame
 _READ_LOCK_SECONDS: Final = 5
@@ -110,7 +107,9 @@ _DTYPES: Final[dict[int, pl.DataType]] = {
 # -- connecting ----------------------------------------------------------------------------------------
 
 
-def _open(url: DatabaseUrl, limits: Limits, *, read_only: bool, autocommit: bool) -> pymysql.Connection[Any]:
+def open_connection(
+    url: DatabaseUrl, limits: Limits, *, read_only: bool, autocommit: bool
+) -> pymysql.Connection[Any]:
     try:
         connection = pymysql.connect(
             host=url.host,
@@ -190,7 +189,9 @@ class _RowReader:
 
     def read(self, sql: str) -> pl.DataFrame:
         if self._connection is None:
-            self._connection = _open(self._url, self._limits, read_only=self._read_only, autocommit=True)
+            self._connection = open_connection(
+                self._url, self._limits, read_only=self._read_only, autocommit=True
+            )
         try:
             with self._connection.cursor(SSCursor) as cursor:
                 cursor.execute(sql)
@@ -269,7 +270,7 @@ class MySQL:
     def create_engine(self, url: DatabaseUrl, limits: Limits, *, read_only: bool) -> sa.Engine:
         return sa.create_engine(
             "mysql+pymysql://",
-            creator=lambda: _open(url, limits, read_only=read_only, autocommit=False),
+            creator=lambda: open_connection(url, limits, read_only=read_only, autocommit=False),
             pool_size=limits.connections,
             max_overflow=0,
             pool_timeout=limits.acquire_ms / 1000,

@@ -11,7 +11,7 @@ from pymysql.constants import FIELD_TYPE
 from pymysql.cursors import SSCursor
 
 from ledgerline.databases.engines import Limits
-from ledgerline.databases.engines.mysql import _open
+from ledgerline.databases.engines.mysql import open_connection
 from ledgerline.databases.engines.querying import Access, Column, fetched
 from ledgerline.url import DatabaseUrl
 
@@ -25,7 +25,7 @@ _TYPES = {
 class MySQLSession:
     def __init__(self, url: DatabaseUrl, limits: Limits) -> None:
         self._url, self._limits = url, limits
-        self._connection = _open(url, limits, read_only=True, autocommit=True)
+        self._connection = open_connection(url, limits, read_only=True, autocommit=True)
         self.is_over = False
         self._cursor: SSCursor | None = None
         self._ended = True
@@ -62,7 +62,7 @@ class MySQLSession:
 
     def cancel(self) -> None:
         with contextlib.suppress(pymysql.Error):
-            killer = _open(self._url, self._limits, read_only=True, autocommit=True)
+            killer = open_connection(self._url, self._limits, read_only=True, autocommit=True)
             try:
                 killer.kill(self._connection.thread_id())  # type: ignore[no-untyped-call]
             finally:

@@ -154,7 +154,9 @@ def _session(url: DatabaseUrl, limits: Limits, *, read_only: bool) -> str:
     return "; ".join(statements)
 
 
-def _open(url: DatabaseUrl, limits: Limits, *, read_only: bool, autocommit: bool) -> mssql_python.Connection:
+def open_connection(
+    url: DatabaseUrl, limits: Limits, *, read_only: bool, autocommit: bool
+) -> mssql_python.Connection:
     connection = mssql_python.connect(
         connection_string(url, read_only=read_only), autocommit=autocommit, timeout=url.connect_timeout or 10
     )
@@ -197,7 +199,9 @@ class _ArrowReader:
 
     def read(self, sql: str) -> pl.DataFrame:
         if self._connection is None:
-            self._connection = _open(self._url, self._limits, read_only=self._read_only, autocommit=True)
+            self._connection = open_connection(
+                self._url, self._limits, read_only=self._read_only, autocommit=True
+            )
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute(sql)
@@ -358,7 +362,7 @@ class SQLServer:
         level = url.options.get("isolationLevel") if read_only else None
         engine = sa.create_engine(
             "mssql+mssqlpython://",
-            creator=lambda: _open(url, limits, read_only=read_only, autocommit=False),
+            creator=lambda: open_connection(url, limits, read_only=read_only, autocommit=False),
             pool_size=limits.connections,
             max_overflow=0,
             pool_timeout=limits.acquire_ms / 1000,

@@ -16,7 +16,7 @@ import mssql_python
 
 from ledgerline.databases.engines import Limits
 from ledgerline.databases.engines.querying import Access, Column, fetched
-from ledgerline.databases.engines.sqlserver import _open
+from ledgerline.databases.engines.sqlserver import open_connection
 from ledgerline.url import DatabaseUrl
 
 # Of some twenty columns: the tree of steps, and what each is thought to cost.
@@ -172,4 +172,4 @@ def _type_name(kind: Any) -> str:
 
 
 def open_session(url: DatabaseUrl, limits: Limits) -> SQLServerSession:
-    return SQLServerSession(_open(url, limits, read_only=True, autocommit=False))
+    return SQLServerSession(open_connection(url, limits, read_only=True, autocommit=False))
