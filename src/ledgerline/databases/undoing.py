@@ -110,7 +110,8 @@ class Undoing:
 
     # -- source records --------------------------------------------------------------------------------
 
-    def sort_records(self) -> None:
+    def classify_records(self) -> None:
+        """Note what becomes of each record, its `Fate`."""
         self._add_records(self._known_records())
         self._add_records(self._created_records())
         self._add_records(self._brought_back_records())
@@ -237,8 +238,8 @@ class Undoing:
 
     # -- contacts ------------------------------------------------------------------------------------------
 
-    def sort_contacts(self) -> None:
-        """Say what becomes of each contact, as far as it hangs on the contact itself."""
+    def classify_contacts(self) -> None:
+        """Note what becomes of each contact, as far as it depends on the contact itself."""
         for rows in (self._known_contacts(), self._created_contacts(), self._brought_back_contacts()):
             self._do(self._work.contacts.insert().from_select(["contact_id", "is_created", "fate"], rows))
 

@@ -1,4 +1,4 @@
-"""One partition of a run: fetch it, sort its rows, clean those that are new, stage them with a receipt.
+"""One partition of a run: fetch it, classify its rows, clean those that are new, stage them with a receipt.
 
 A partition is the unit of work, of failure and of resumption: it can be done by any thread, process or
 machine, any number of times, and counts once.
@@ -116,7 +116,7 @@ def run_partition(
 ) -> Result:
     fetched, unreadable = read(pace.fetch, source, partition)
     raw = identified(fetched, job.rules)
-    rows = marked(sort_rows(raw, known.of(partition, raw["record_key"])), unreadable)
+    rows = marked(classify_rows(raw, known.of(partition, raw["record_key"])), unreadable)
     dirty = rows.filter(pl.col("fate") == "clean")
     if dirty.is_empty():  # to make keys of nothing takes as long as of a thousand rows
         counts = _counts(rows) | {"staged": 0, "rejected": 0}
@@ -189,7 +189,7 @@ def _hashed(text: pl.Expr) -> pl.Expr:
     return hashed.reinterpret(signed=True)
 
 
-def sort_rows(raw: pl.DataFrame, known: Known) -> pl.DataFrame:
+def classify_rows(raw: pl.DataFrame, known: Known) -> pl.DataFrame:
     """Say of each row what becomes of it, in a column `fate`, and add the known rows that are gone.
 
     clean            new or changed: to be cleaned
@@ -213,7 +213,7 @@ def sort_rows(raw: pl.DataFrame, known: Known) -> pl.DataFrame:
     own = own.with_columns(fate=_fate()).with_columns(
         settled_hash=pl.when(pl.col("fate") != "rejected_again").then("reject_hash")
     )
-    faults = _sort_faults(rows, known)
+    faults = _classify_faults(rows, known)
     return pl.concat(
         [own, *faults, *([_gone(earlier, own, known)] if known.is_whole else [])], how="diagonal_relaxed"
     )
@@ -262,7 +262,7 @@ def _fate() -> pl.Expr:
     )
 
 
-def _sort_faults(rows: pl.DataFrame, known: Known) -> list[pl.DataFrame]:
+def _classify_faults(rows: pl.DataFrame, known: Known) -> list[pl.DataFrame]:
     """Rows without a key of their own, and the rejects for that reason whose rows are no longer there.
 
     Nothing tells equal rows apart: where there are more or fewer of them than were rejected, all are anew.
