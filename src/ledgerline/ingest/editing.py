@@ -14,9 +14,8 @@ from ledgerline.databases.database import Database
 from ledgerline.databases.schema import contacts, value_suggestions
 from ledgerline.errors import UsageError
 from ledgerline.ingest.golden import lined_up
-from ledgerline.ingest.opening import leased
+from ledgerline.ingest.opening import add_run, job_of, leased
 from ledgerline.ingest.remaking import Hand, remake
-from ledgerline.ingest.undo import add_run, job_of
 
 
 def edit_contact(

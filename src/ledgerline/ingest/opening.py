@@ -1,11 +1,13 @@
-"""How a run begins, is taken up by another process, and is noted when it does not end well."""
+"""How a run begins, is resumed by another process, and is recorded when it fails."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
 
 from ledgerline.contacts.clean import rules_fingerprint
 from ledgerline.databases import going, runs, staging, writing
@@ -112,6 +114,33 @@ def open_run(
         run = runs.get_in(connection, run_id)
     assert run is not None
     return run
+
+
+def add_run(connection: sa.Connection, lease: Lease, kind: str, **values: Any) -> int:
+    """Write the row of a run that begins and ends in this transaction; its id."""
+    _supersede(connection, lease, kind)
+    now = {"kind": kind, "source_system": lease.name, "status": "succeeded", "started_at": runs.utc_now()}
+    unused = {
+        "first_load": False,
+        "rules": "",
+        "first_contact_id": writing.highest_contact_id(connection) + 1,
+    }
+    state = runs.state_as_json(connection, lease.name)
+    return runs.create(connection, lease, {**now, **unused, "state_before": state, **values})
+
+
+def _supersede(connection: sa.Connection, lease: Lease, by: str) -> None:
+    """Give up the run that a dead process left: what it staged is of contacts that change now."""
+    for left in runs.unfinished_in(connection, lease.name, "ingest"):
+        staging.drop(connection, Staging(left.id, lease.name))
+        detail = f"An {by} changed the contacts before the run could be resumed; a new one replaces it."
+        why = {"error_code": "superseded", "error_detail": detail}
+        runs.finish(connection, left.id, "failed", resumable=False, **why)
+
+
+def job_of(run_id: int, lease: Lease) -> Job:
+    """A run of no partitions, as those see it who make contacts."""
+    return Job(run_id, lease.name, region="", rules="", first_contact_id=0, first_load=False, lease=lease)
 
 
 @contextmanager

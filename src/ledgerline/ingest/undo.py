@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 
 import sqlalchemy as sa
 
-from ledgerline.databases import runs, settling, staging, writing
+from ledgerline.databases import runs, settling, staging
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines import Server
 from ledgerline.databases.runs import Lease, Run
@@ -26,12 +25,10 @@ from ledgerline.databases.schema import (
     source_records,
     undo_kept,
 )
-from ledgerline.databases.staging_tables import Staging
 from ledgerline.databases.undoing import Fate, Undoing, Work
 from ledgerline.errors import UndoRefused, UsageError
 from ledgerline.ingest.golden import comparable
-from ledgerline.ingest.opening import leased
-from ledgerline.ingest.partitions import Job
+from ledgerline.ingest.opening import add_run, job_of, leased
 from ledgerline.ingest.remaking import Hand, remake
 
 KINDS = ("ingest", "undo", "unmerge")  # that change contacts
@@ -96,33 +93,6 @@ def undo(main: Database, run_id: int, *, strict: bool = False, dry_run: bool = F
             if dry_run:
                 connection.rollback()
     return replace(undone, dry_run=dry_run)
-
-
-def supersede(connection: sa.Connection, lease: Lease, by: str) -> None:
-    """Give up the run that a dead process left: what it staged is of contacts that change now."""
-    for left in runs.unfinished_in(connection, lease.name, "ingest"):
-        staging.drop(connection, Staging(left.id, lease.name))
-        detail = f"An {by} changed the contacts before the run could be resumed; a new one replaces it."
-        why = {"error_code": "superseded", "error_detail": detail}
-        runs.finish(connection, left.id, "failed", resumable=False, **why)
-
-
-def add_run(connection: sa.Connection, lease: Lease, kind: str, **values: Any) -> int:
-    """Write the row of a run that begins and ends in this transaction; its id."""
-    supersede(connection, lease, kind)
-    now = {"kind": kind, "source_system": lease.name, "status": "succeeded", "started_at": runs.utc_now()}
-    unused = {
-        "first_load": False,
-        "rules": "",
-        "first_contact_id": writing.highest_contact_id(connection) + 1,
-    }
-    state = runs.state_as_json(connection, lease.name)
-    return runs.create(connection, lease, {**now, **unused, "state_before": state, **values})
-
-
-def job_of(run_id: int, lease: Lease) -> Job:
-    """A run of no partitions, as those see it who make contacts."""
-    return Job(run_id, lease.name, region="", rules="", first_contact_id=0, first_load=False, lease=lease)
 
 
 # -- what can be undone ----------------------------------------------------------------------------------

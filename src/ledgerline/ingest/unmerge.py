@@ -14,9 +14,8 @@ from ledgerline.databases.engines import BOUND_AT_ONCE, in_lots
 from ledgerline.databases.runs import Run, named
 from ledgerline.databases.schema import OF_ITS_RECORD, contacts, source_records
 from ledgerline.errors import UsageError
-from ledgerline.ingest.opening import leased
+from ledgerline.ingest.opening import add_run, job_of, leased
 from ledgerline.ingest.remaking import Hand, remake
-from ledgerline.ingest.undo import add_run, job_of
 
 _KEY = ("source_system", "record_key", "source_record_id")
 _NO_MATCH = dict.fromkeys(writing.REASONS, sa.null())
