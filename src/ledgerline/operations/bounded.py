@@ -1,4 +1,4 @@
-"""Questions to a server that may hang: whoever asks does not wait longer than is bearable."""
+"""Calls with a time limit, to a server that may hang."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Final, TypeVar
 
-from ledgerline.errors import AnswerLate, LedgerlineError
+from ledgerline.errors import LedgerlineError
 
 T = TypeVar("T")
 
@@ -17,10 +17,10 @@ _MOST_STUCK: Final = 8  # threads that wait for a server which does not answer
 class Bounded:
     """Threads may share it."""
 
-    def __init__(self, seconds: float, late: Callable[[], LedgerlineError] | None = None) -> None:
-        """`late`: what is raised where it takes longer; AnswerLate if nothing is said."""
+    def __init__(self, seconds: float, late: Callable[[], LedgerlineError]) -> None:
+        """`late`: what is raised where it takes longer."""
         self._seconds = seconds
-        self._late = late or _late
+        self._late = late
         self._free = threading.BoundedSemaphore(_MOST_STUCK)
 
     def call(self, ask: Callable[[], T]) -> T:
@@ -43,10 +43,3 @@ class Bounded:
             return answer.result(self._seconds)
         except TimeoutError:
             raise self._late() from None
-
-
-def _late() -> AnswerLate:
-    return AnswerLate(
-        "The main database does not answer in time, so the key cannot be verified.",
-        hint="Try again. API_KEY, and keys that were used within five minutes, are accepted meanwhile.",
-    )

@@ -26,6 +26,7 @@ from ledgerline.databases.database import Database
 from ledgerline.databases.keys import StoredKey
 from ledgerline.databases.runs import utc_now
 from ledgerline.errors import (
+    AnswerLate,
     AuthNotConfigured,
     DatabaseError,
     Forbidden,
@@ -96,7 +97,7 @@ class Keys:
     ) -> None:
         """`patience`: seconds that whoever sent a key waits for the main database."""
         self._main = main
-        self._bounded = Bounded(patience)
+        self._bounded = Bounded(patience, _late)
         self._environment_hash = _digest(environment_key.reveal()) if environment_key else None
         self._attempts = attempts or Attempts(clock)
         self._clock = clock
@@ -136,14 +137,10 @@ class Keys:
         if not token:
             return None
         digest = _digest(token)
-        if self._environment_hash is not None and hmac.compare_digest(digest, self._environment_hash):
-            return Key(ENVIRONMENT_KEY, ENVIRONMENT_KEY, ALL_SCOPES)
-        with self._lock:
-            known = self._known.get(digest.hex())
-        moment = self._clock()
-        if known is None or moment - known.looked >= _TRUSTED or moment - known.seen >= _REMEMBERED:
-            return None
-        return known.key if _is_current(known.key, self._now()) else None
+        if self._is_environment_key(digest):
+            return _environment_key()
+        known = self._remembered(digest)
+        return None if known is None or self._clock() - known.looked >= _TRUSTED else known.key
 
     def remembered(self, token: str | None, address: str) -> Key | None:
         """The key, if that is known without asking the database: for answers that wait for nothing.
@@ -153,20 +150,13 @@ class Keys:
         if not token or self._attempts.wait(address):
             return None
         digest = _digest(token)
-        if self._environment_hash is not None and hmac.compare_digest(digest, self._environment_hash):
-            return Key(ENVIRONMENT_KEY, ENVIRONMENT_KEY, ALL_SCOPES)
+        if self._is_environment_key(digest):
+            return _environment_key()
         if _id_in(token) is None:
             self._attempts.failed(address)
             return None
-        with self._lock:
-            known = self._known.get(digest.hex())
-        if (
-            known is None
-            or self._clock() - known.seen >= _REMEMBERED
-            or not _is_current(known.key, self._now())
-        ):
-            return None
-        return known.key
+        known = self._remembered(digest)
+        return None if known is None else known.key
 
     def is_configured(self) -> bool:
         """Whether there is a key at all. Raises what the main database says."""
@@ -179,18 +169,15 @@ class Keys:
     def _stored(self, token: str, digest: bytes) -> Key | None:
         if (key_id := _id_in(token)) is None:
             return None
-        remembered = digest.hex()
-        with self._lock:
-            known = self._known.get(remembered)
-        moment = self._clock()
+        asked = self._clock()
         try:
             row = self._bounded.call(lambda: rows.stored(self._main(), key_id))
         except DatabaseError:
-            if known is None or moment - known.seen >= _REMEMBERED or not _is_current(known.key, self._now()):
+            if (known := self._remembered(digest)) is None:
                 raise
-            known.looked = moment
+            known.looked = asked
             return known.key
-        return self._remember(remembered, self._fitting(row, digest))
+        return self._remember(digest, self._fitting(row, digest))
 
     def _fitting(self, row: StoredKey | None, digest: bytes) -> Key | None:
         expected = bytes.fromhex(row.hash) if row else bytes(len(digest))
@@ -199,8 +186,19 @@ class Keys:
             return None
         return _key(row)
 
-    def _remember(self, remembered: str, key: Key | None) -> Key | None:
-        moment = self._clock()
+    def _is_environment_key(self, digest: bytes) -> bool:
+        return self._environment_hash is not None and hmac.compare_digest(digest, self._environment_hash)
+
+    def _remembered(self, digest: bytes) -> _Known | None:
+        """What was verified within five minutes, and has not expired since."""
+        with self._lock:
+            known = self._known.get(digest.hex())
+        if known is None or self._clock() - known.seen >= _REMEMBERED:
+            return None
+        return known if _is_current(known.key, self._now()) else None
+
+    def _remember(self, digest: bytes, key: Key | None) -> Key | None:
+        moment, remembered = self._clock(), digest.hex()
         with self._lock:
             self._known.pop(remembered, None)
             if key is not None:
@@ -284,8 +282,19 @@ def _key(row: StoredKey) -> Key:
     return Key(row.id, row.name, scopes, row.expires_at)
 
 
+def _environment_key() -> Key:
+    return Key(ENVIRONMENT_KEY, ENVIRONMENT_KEY, ALL_SCOPES)
+
+
 def _is_current(key: Key, now: datetime) -> bool:
     return key.expires_at is None or key.expires_at > now
+
+
+def _late() -> AnswerLate:
+    return AnswerLate(
+        "The main database does not answer in time, so the key cannot be verified.",
+        hint="Try again. API_KEY, and keys that were used within five minutes, are accepted meanwhile.",
+    )
 
 
 def _unauthorised(detail: str) -> Unauthorised:
