@@ -21,6 +21,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
+from ledgerline.databases import indirect_reads
 from ledgerline.databases import queries as log
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines import Limits, explained
@@ -322,8 +323,8 @@ class Queries:
         if known is None or time.monotonic() - known[0] > _SEEN_FOR:
             found = self._databases[database]
             secret = secret_tables() if database == "main" else frozenset()
-            views = log.views_of(found, secret) if secret else frozenset()
-            known = (time.monotonic(), secret | views, log.field_functions(found))
+            views = indirect_reads.views_of(found, secret) if secret else frozenset()
+            known = (time.monotonic(), secret | views, indirect_reads.field_functions(found))
             self._seen[database] = known
         return known[1:]
 
