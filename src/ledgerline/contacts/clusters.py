@@ -79,11 +79,12 @@ def _without_conflicts(
     kept = _possible(edges, labels)
     left, right = _conflicts(edges, labels, contact, candidates, names)
     together = labels[apart[0]] == labels[apart[1]]
-    sworn = contact[apart[0][together]], contact[apart[1][together]]
+    forbidden = contact[apart[0][together]], contact[apart[1][together]]
     in_conflict = np.zeros(len(labels), bool)
-    in_conflict[labels[np.concatenate([left, sworn[0]])]] = True
+    in_conflict[labels[np.concatenate([left, forbidden[0]])]] = True
     suspects = np.flatnonzero(kept & in_conflict[labels[edges.left]])
-    kept[suspects] = _cut_weakest(edges.only(suspects), contact, _enemies(left, right), _enemies(*sworn))
+    conflicting, cannot_link = _adjacency(left, right), _adjacency(*forbidden)
+    kept[suspects] = _cut_weakest(edges.only(suspects), contact, conflicting, cannot_link)
     return kept
 
 
@@ -131,18 +132,20 @@ def as_one(high: Ints, low: Ints) -> Ints:
     return codes
 
 
-def _enemies(left: Ints, right: Ints) -> dict[int, set[int]]:
-    enemies: dict[int, set[int]] = defaultdict(set)
+def _adjacency(left: Ints, right: Ints) -> dict[int, set[int]]:
+    """Each end of a pair → its other ends."""
+    adjacent: dict[int, set[int]] = defaultdict(set)
     for one, other in zip(left.tolist(), right.tolist(), strict=True):
-        enemies[one].add(other)
-        enemies[other].add(one)
-    return enemies
+        adjacent[one].add(other)
+        adjacent[other].add(one)
+    return adjacent
 
 
 def _cut_weakest(
-    edges: Pairs, contact: Ints, rivals: dict[int, set[int]], sworn: dict[int, set[int]]
+    edges: Pairs, contact: Ints, conflicting: dict[int, set[int]], cannot_link: dict[int, set[int]]
 ) -> Flags:
-    """Join the strongest edges first; refuse what joins sworn enemies, or rivals by a loose agreement.
+    """Join the strongest edges first, but nothing that must not be linked, and no conflicting contacts by a
+    loose agreement.
 
     Row by row in Python: only the clusters in which something conflicts come here, a few in a thousand.
     """
@@ -154,7 +157,7 @@ def _cut_weakest(
         one, other = cluster[ends[0][edge]], cluster[ends[1][edge]]
         if one is other:
             continue
-        if _fight(one, other, sworn) or (loose[edge] and _fight(one, other, rivals)):
+        if _is_between(one, other, cannot_link) or (loose[edge] and _is_between(one, other, conflicting)):
             kept[edge] = False
             continue
         one |= other
@@ -162,8 +165,9 @@ def _cut_weakest(
     return kept
 
 
-def _fight(one: set[int], other: set[int], enemies: dict[int, set[int]]) -> bool:
-    return any(not other.isdisjoint(enemies.get(member, ())) for member in one)
+def _is_between(one: set[int], other: set[int], adjacent: dict[int, set[int]]) -> bool:
+    """Whether a pair has one end here and the other there."""
+    return any(not other.isdisjoint(adjacent.get(member, ())) for member in one)
 
 
 def explain(edges: Pairs, labels: Ints, rules: pl.Series, candidates: Candidates) -> pl.DataFrame:

@@ -139,7 +139,7 @@ _NOTHING: Final = CleanPhones(None, None, (), ())
 
 
 class _Reader(NamedTuple):
-    """By what the numbers of a field are told."""
+    """How the numbers of a field are read."""
 
     region: str
     parse: Parse
@@ -160,8 +160,8 @@ def clean_phones(raw: str | None, region: str, parse: Parse = _parse) -> CleanPh
     candidates = _candidates(text)
     if not candidates:
         return _NOTHING._replace(reasons=(Reason.PHONE_PLACEHOLDER,))
-    by = _Reader(region, parse)
-    return _assemble(result for candidate in candidates for result in _read(candidate, by))
+    reader = _Reader(region, parse)
+    return _assemble(result for candidate in candidates for result in _read(candidate, reader))
 
 
 def _assemble(results: Iterable[Phone | Reason]) -> CleanPhones:
@@ -248,15 +248,15 @@ MIN_DIGITS: Final = 6
 MAX_DIGITS: Final = 19
 
 
-def _read(candidate: str, by: _Reader) -> list[Phone | Reason]:
+def _read(candidate: str, reader: _Reader) -> list[Phone | Reason]:
     """Read a candidate: mostly one result, several where separators turn out to separate."""
     if _SCIENTIFIC.fullmatch(candidate):
         return [Reason.PHONE_INVALID]
     if not _has_letter(candidate):
-        return _read_digits(candidate, by)
+        return _read_digits(candidate, reader)
     if not _digits(candidate):
         return [Reason.PHONE_PLACEHOLDER if _is_placeholder_text(candidate) else Reason.PHONE_INVALID]
-    return _read_worded(candidate, by)
+    return _read_worded(candidate, reader)
 
 
 def _has_letter(text: str) -> bool:
@@ -270,29 +270,29 @@ def _digits(text: str) -> str:
 _CORE: Final = re.compile(r"([\d+].*\d|\d)", re.DOTALL)
 
 
-def _read_worded(candidate: str, by: _Reader) -> list[Phone | Reason]:
+def _read_worded(candidate: str, reader: _Reader) -> list[Phone | Reason]:
     """Read a candidate that holds letters and digits; letters among or touching the digits are refused."""
     before, core, after = _CORE.split(candidate, maxsplit=1)
     if before[-1:].isalpha() or after[:1].isalpha():
         return [Reason.PHONE_HAS_LETTERS]
     if _has_letter(core):
-        return _read_list(candidate, core, by)
-    results = _read_digits(core, by)
+        return _read_list(candidate, core, reader)
+    results = _read_digits(core, reader)
     if _has_letter(after) and (
-        results == [Reason.PHONE_INVALID] or by.parse(candidate, by.region) not in {None, *results}
+        results == [Reason.PHONE_INVALID] or reader.parse(candidate, reader.region) not in {None, *results}
     ):
         return [Reason.PHONE_HAS_LETTERS]
     return results
 
 
-def _read_list(candidate: str, core: str, by: _Reader) -> list[Phone | Reason]:
+def _read_list(candidate: str, core: str, reader: _Reader) -> list[Phone | Reason]:
     """Read numbers that slashes or words separate: 'Asha 98765 43210 / Ravi 98765 43211'."""
     parts = _alphanumeric(_SLASH.split(candidate))
     if len(parts) > 1:
-        return [result for part in parts for result in _read(part, by)]
+        return [result for part in parts for result in _read(part, reader)]
     numbers = _WORDS.split(core)
-    if len(numbers) > 1 and all(_is_number(number, by) for number in numbers):
-        return [result for number in numbers for result in _read_digits(number, by)]
+    if len(numbers) > 1 and all(_is_number(number, reader) for number in numbers):
+        return [result for number in numbers for result in _read_digits(number, reader)]
     return [Reason.PHONE_HAS_LETTERS]
 
 
@@ -300,19 +300,19 @@ def _alphanumeric(parts: Iterable[str]) -> list[str]:
     return [part.strip(" /\\") for part in parts if any(map(str.isalnum, part))]
 
 
-def _read_digits(candidate: str, by: _Reader) -> list[Phone | Reason]:
+def _read_digits(candidate: str, reader: _Reader) -> list[Phone | Reason]:
     """Read a candidate without letters: one number, or several that space, slash, dash or plus separate."""
     candidate = _integer(candidate)
     parts = [_integer(part) for part in _alphanumeric(_MARKED.split(candidate))]
-    if len(parts) > 1 and all(_is_number(part, by) for part in parts):
-        return [_judge(part, by) for part in parts]
-    if by.parse(candidate, by.region) is None:
-        if numbers := _partition(candidate, by):
-            return [_judge(number, by) for number in numbers]
+    if len(parts) > 1 and all(_is_number(part, reader) for part in parts):
+        return [_judge(part, reader) for part in parts]
+    if reader.parse(candidate, reader.region) is None:
+        if numbers := _partition(candidate, reader):
+            return [_judge(number, reader) for number in numbers]
         slashed = _alphanumeric(_SLASH.split(candidate))
         if len(slashed) > 1:
-            return [result for part in slashed for result in _read_digits(part, by)]
-    return [_judge(candidate, by)]
+            return [result for part in slashed for result in _read_digits(part, reader)]
+    return [_judge(candidate, reader)]
 
 
 def _integer(text: str) -> str:
@@ -320,28 +320,28 @@ def _integer(text: str) -> str:
     return match[1] if match else text
 
 
-def _judge(candidate: str, by: _Reader) -> Phone | Reason:
-    phone = by.parse(candidate, by.region)
-    if _is_placeholder(phone, _digits(candidate), by.region):
+def _judge(candidate: str, reader: _Reader) -> Phone | Reason:
+    phone = reader.parse(candidate, reader.region)
+    if _is_placeholder(phone, _digits(candidate), reader.region):
         return Reason.PHONE_PLACEHOLDER
     return phone or Reason.PHONE_INVALID
 
 
-def _is_number(text: str, by: _Reader) -> bool:
+def _is_number(text: str, reader: _Reader) -> bool:
     """Tell whether `text` is a number, of a length that makes this no accident."""
     digits = _digits(text)
     if "+" in text.lstrip(" ().-")[1:] or not MIN_DIGITS <= len(digits) <= MAX_DIGITS:
         return False
-    return by.parse(text, by.region) is not None or digits in VALID_PLACEHOLDERS
+    return reader.parse(text, reader.region) is not None or digits in VALID_PLACEHOLDERS
 
 
-def _partition(candidate: str, by: _Reader) -> tuple[str, ...]:
+def _partition(candidate: str, reader: _Reader) -> tuple[str, ...]:
     """Cut at spaces and pluses, else at dashes too, into parts that are all numbers; () if that cannot be."""
-    numbers = _cut(_SPACE.split(candidate), by)
-    return numbers if numbers or "-" not in candidate else _cut(_SPACE_OR_DASH.split(candidate), by)
+    numbers = _cut(_SPACE.split(candidate), reader)
+    return numbers if numbers or "-" not in candidate else _cut(_SPACE_OR_DASH.split(candidate), reader)
 
 
-def _cut(pieces: list[str], by: _Reader) -> tuple[str, ...]:
+def _cut(pieces: list[str], reader: _Reader) -> tuple[str, ...]:
     tokens = [piece for piece in pieces if piece]
     if not 2 <= len(tokens) <= _MAX_TOKENS:
         return ()
@@ -354,7 +354,7 @@ def _cut(pieces: list[str], by: _Reader) -> tuple[str, ...]:
             if end not in tails or before[end] - before[start] < MIN_DIGITS:
                 continue
             number = _integer(" ".join(tokens[start:end]))
-            if _is_number(number, by):
+            if _is_number(number, reader):
                 tails[start] = (number, *tails[end])
                 break
     return tails.get(0, ())
