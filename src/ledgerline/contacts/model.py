@@ -2,8 +2,8 @@
 
 raw     one row of a source, as text, nothing changed               (`RAW`)
 clean   the same row after the cleaning rules: valid values,
-        reasons for those that are not, keys to match by            (`CLEAN`)
-golden  one contact, made of the clean rows of one person           (`GOLDEN`)
+        reasons for those that are not                              (`CLEAN`)
+golden  one contact, made of the clean rows of one person           (`survive.Golden`)
 
 A field that can hold several values (e-mails, phones) keeps its best one in a column of its own
 and the others, in order, in a `further_…` column, separated by one space (`VALUE_SEPARATOR`);

@@ -1,1 +1,1 @@
-"""Looking after the databases: guarded queries and the keys that may ask them."""
+"""What is done with the databases besides ingestion: guarded queries, keys, backups, diagnosis, alerts."""
