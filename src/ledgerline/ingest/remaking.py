@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ledgerline.contacts.edits import EDITS, effective
 from ledgerline.databases import edits, images, staging
-from ledgerline.databases.engines import in_lots
+from ledgerline.databases.engines import BOUND_AT_ONCE, in_lots
 from ledgerline.databases.schema import (
     changes,
     contact_owners,
@@ -25,8 +25,6 @@ from ledgerline.ingest.golden import Remade, remade
 from ledgerline.ingest.partitions import Job
 
 _CONTACTS_AT_ONCE = 5_000
-_AT_ONCE = 500  # values in a statement: SQL Server takes 2,100
-_NOBODY_JOINS = pl.DataFrame(schema={"old_contact_id": pl.Int64, "contact_id": pl.Int64})
 _FIXED = ("id", "source_system", "source_record_id", "created_run")  # of a known contact
 
 
@@ -45,7 +43,7 @@ def remake(hand: Hand, ids: sa.Select[Any]) -> None:
     Those that differ get a before-image and rows in `changes`. One that is not there yet is inserted.
     """
     _revive(hand, ids)
-    edited = effective(staging.fetched(hand.connection, edits.in_force(), EDITS), _NOBODY_JOINS)
+    edited = effective(staging.fetched(hand.connection, edits.in_force(), EDITS), staging.MOVED.to_frame())
     for chosen in _slices(hand.connection, ids):
         members = staging.members_of(hand.connection, chosen)
         before = staging.current_of(hand.connection, chosen)
@@ -59,17 +57,13 @@ def remake(hand: Hand, ids: sa.Select[Any]) -> None:
 
 def _revive(hand: Hand, ids: sa.Select[Any]) -> None:
     """A contact that has records again, live or not, is no redirect any more."""
-    owners_of_records = sa.select(source_records.c.contact_id)
-    redirects = sa.select(contacts.c.id).where(
-        contacts.c.id.in_(ids), contacts.c.id.in_(owners_of_records), contacts.c.merged_into.is_not(None)
+    with_records = sa.select(source_records.c.contact_id)
+    is_revived = (
+        contacts.c.id.in_(ids) & contacts.c.id.in_(with_records) & contacts.c.merged_into.is_not(None)
     )
-    images.keep_contacts(hand.connection, hand.job.run_id, redirects)
+    images.keep_contacts(hand.connection, hand.job.run_id, sa.select(contacts.c.id).where(is_revived))
     hand.connection.execute(
-        contacts.update()
-        .where(
-            contacts.c.id.in_(ids), contacts.c.id.in_(owners_of_records), contacts.c.merged_into.is_not(None)
-        )
-        .values(merged_into=sa.null(), updated_run=hand.job.run_id)
+        contacts.update().where(is_revived).values(merged_into=sa.null(), updated_run=hand.job.run_id)
     )
 
 
@@ -86,7 +80,7 @@ def _write(hand: Hand, made: Remade, before: staging.Current) -> None:
     connection, run_id = hand.connection, hand.job.run_id
     known = made.contacts.join(before.contacts.select("id"), on="id", how="semi")
     new = made.contacts.join(before.contacts.select("id"), on="id", how="anti")
-    for frame in known.iter_slices(_AT_ONCE):
+    for frame in known.iter_slices(BOUND_AT_ONCE):
         concerned = frame["id"].to_list()
         images.keep_contacts(connection, run_id, sa.select(contacts.c.id).where(contacts.c.id.in_(concerned)))
         images.clear_details(connection, concerned)
@@ -119,7 +113,7 @@ def _update(hand: Hand, known: pl.DataFrame, first_owners: dict[int, int]) -> No
     values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in (*names, "owner_id")}
     of_row = contacts.update().where(contacts.c.id == sa.bindparam("of_id"))
     statement = of_row.values({**values, "updated_run": hand.job.run_id})
-    for frame in known.iter_slices(_AT_ONCE):
+    for frame in known.iter_slices(BOUND_AT_ONCE):
         rows = [_row(row, first_owners) for row in frame.to_dicts()]
         bound = [{"of_id": row["id"], **{f"new_{name}": row[name] for name in values}} for row in rows]
         hand.connection.execute(statement, bound)
@@ -132,8 +126,7 @@ def _row(row: dict[str, Any], first_owners: dict[int, int]) -> dict[str, Any]:
 
 def _owner_ids(connection: sa.Connection, names: list[str]) -> dict[str, int]:
     ids: dict[str, int] = {}
-    for start in range(0, len(names), _AT_ONCE):
-        some = names[start : start + _AT_ONCE]
+    for some in in_lots(names, BOUND_AT_ONCE):
         query = sa.select(owners.c.name, owners.c.id).where(owners.c.name.in_(some))
         ids.update((row.name, row.id) for row in connection.execute(query))
     return ids
@@ -146,7 +139,7 @@ def _insert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any
 
 def _forget_suggestions(hand: Hand, members: pl.DataFrame) -> None:
     """What was suggested to contacts that are made of records: what holds of it is noted again."""
-    for some in in_lots(members["contact_id"].unique().to_list(), _AT_ONCE):
+    for some in in_lots(members["contact_id"].unique().to_list(), BOUND_AT_ONCE):
         mine = value_suggestions.c.contact_id.in_(some)
         hand.connection.execute(value_suggestions.delete().where(mine))
 
