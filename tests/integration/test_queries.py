@@ -342,6 +342,29 @@ def test_a_view_does_not_show_what_is_secret(it: Asked) -> None:
         connection.execute(sa.text("DROP VIEW harmless"))
 
 
+def test_a_materialized_view_does_not_show_what_is_secret(it: Asked) -> None:
+    if engine_of(it) != "postgresql":
+        pytest.skip("only PostgreSQL has materialized views")
+    with it.main.begin() as connection:
+        connection.execute(sa.text("CREATE MATERIALIZED VIEW kept AS SELECT name FROM api_keys"))
+        connection.execute(sa.text("CREATE VIEW of_kept AS SELECT * FROM kept"))
+        connection.execute(sa.text("CREATE MATERIALIZED VIEW of_t AS SELECT a FROM t"))
+    it.queries._seen.clear()
+    try:
+        for view in ("kept", "of_kept"):
+            with pytest.raises(QueryRefused):
+                it.rows(f"SELECT * FROM {view}", database="main")
+        assert len(it.rows("SELECT * FROM of_t", database="main")) == ROWS
+    finally:
+        with it.main.begin() as connection:
+            for kind, view in (
+                ("VIEW", "of_kept"),
+                ("MATERIALIZED VIEW", "kept"),
+                ("MATERIALIZED VIEW", "of_t"),
+            ):
+                connection.execute(sa.text(f"DROP {kind} {view}"))
+
+
 def test_a_column_that_is_a_function_is_not_read(it: Asked) -> None:
     """PostgreSQL calls f(t) where t.f is read."""
     if engine_of(it) != "postgresql":

@@ -9,24 +9,31 @@ import sqlalchemy as sa
 from ledgerline.databases.database import Database
 from ledgerline.url import Engine
 
-_view_uses = sa.table(
-    "view_table_usage", sa.column("view_name"), sa.column("table_name"), schema="information_schema"
-)
-_VIEW_USES_ON_SQLSERVER = sa.table(
-    "VIEW_TABLE_USAGE", sa.column("VIEW_NAME"), sa.column("TABLE_NAME"), schema="INFORMATION_SCHEMA"
-)
+# [view, table]; the information_schema of PostgreSQL knows no materialized views, and only own tables.
+_VIEW_USES = {
+    Engine.POSTGRESQL: sa.text(
+        "SELECT DISTINCT v.relname AS view_name, t.relname AS table_name FROM pg_catalog.pg_depend d"
+        " JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid"
+        " JOIN pg_catalog.pg_class v ON v.oid = r.ev_class"
+        " JOIN pg_catalog.pg_class t ON t.oid = d.refobjid"
+        " WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass"
+        " AND d.refclassid = 'pg_catalog.pg_class'::regclass"
+        " AND v.relkind IN ('v', 'm') AND v.oid <> t.oid"
+    ),
+    Engine.SQLSERVER: sa.text("SELECT VIEW_NAME, TABLE_NAME FROM INFORMATION_SCHEMA.VIEW_TABLE_USAGE"),
+}
 
 
 def views_of(database: Database, tables: Collection[str]) -> frozenset[str]:
-    """The views that read one of these tables, directly or through other views.
+    """The views, materialized ones too, that read one of these tables, directly or through other views.
 
     None on SQLite: there the authorizer sees through views by itself.
     """
-    if database.url.engine not in (Engine.POSTGRESQL, Engine.SQLSERVER):
+    uses = _VIEW_USES.get(database.url.engine)
+    if uses is None:
         return frozenset()
-    uses = _VIEW_USES_ON_SQLSERVER if database.url.engine is Engine.SQLSERVER else _view_uses
     with database.connect() as connection:
-        pairs = [(str(view), str(table)) for view, table in connection.execute(sa.select(uses)).all()]
+        pairs = [(str(view), str(table)) for view, table in connection.execute(uses)]
     found: set[str] = set()
     reached = set(tables)
     while new := {view for view, table in pairs if table in reached} - found:
