@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from ledgerline.contacts.companies import COMPANY_LIMIT, DESIGNATION_LIMIT
 from ledgerline.contacts.emails import clean_emails
 from ledgerline.contacts.model import Relationship
+from ledgerline.contacts.names import NAME_LIMIT
 from ledgerline.contacts.phones import clean_phones
 from ledgerline.contacts.texts import storable, tidy
 from ledgerline.errors import UsageError
@@ -132,7 +134,12 @@ def _with_golden(points: pl.DataFrame, edits: pl.DataFrame, kind: str) -> pl.Dat
 # -- what people may enter --------------------------------------------------------------------------------
 
 
-_LENGTHS = {"name": 200, "honorific": 32, "company_name": 300, "designation": 200}
+_LENGTHS = {
+    "name": NAME_LIMIT,
+    "honorific": 32,
+    "company_name": COMPANY_LIMIT,
+    "designation": DESIGNATION_LIMIT,
+}
 _NEEDED = ("name", "relationship_type")
 
 

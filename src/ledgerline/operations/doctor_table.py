@@ -16,7 +16,6 @@ from ledgerline.settings import InvoiceTable, TableName
 from ledgerline.sources.changes import Described, tracked
 from ledgerline.url import Engine
 
-SCHEMALESS: Final = {Engine.SQLITE, Engine.MYSQL}
 _CATALOGUES: Final = {"information_schema", "pg_catalog", "sys"}
 _SUGGESTED: Final = 3  # names of tables
 
@@ -29,7 +28,7 @@ class TableExamination:
         self._layout = layout
         self._who = who
         self._failed = failed
-        self._schema = None if database.url.engine in SCHEMALESS else layout.table.schema
+        self._schema = layout.table.schema if database.url.engine.has_schemas else None
         self._name = layout.table.render(schema=self._schema is not None)
 
     def look(self) -> Iterator[Check]:

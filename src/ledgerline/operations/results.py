@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 from ledgerline.databases.engines.querying import FIRST_ROWS, Access, Column, QuerySession
 from ledgerline.errors import LedgerlineError, QueryCancelled, QueryTimeout
@@ -20,6 +20,8 @@ _BATCH_ROWS = 5_000
 
 _deadlines = Deadlines()
 
+MOST_ROWS: Final = 10_000_000  # of an answer
+
 
 @dataclass(frozen=True, slots=True)
 class QueryLimits:
@@ -27,7 +29,7 @@ class QueryLimits:
     milliseconds that it may take; queries of one key at once."""
 
     rows: int = 10_000
-    most_rows: int = 10_000_000
+    most_rows: int = MOST_ROWS
     bytes: int = 1024 * 1024 * 1024
     timeout_ms: int = 60_000
     per_key: int = 4

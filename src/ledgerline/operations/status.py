@@ -23,7 +23,6 @@ from ledgerline.databases.schema import ingestion_runs
 from ledgerline.databases.settling import Pause, pauses
 from ledgerline.errors import DatabaseUnreachable, LedgerlineError, TableMissing, TransientFault
 from ledgerline.operations.doctor import quick_database
-from ledgerline.operations.doctor_table import SCHEMALESS
 from ledgerline.settings import Settings
 from ledgerline.url import Engine
 
@@ -147,8 +146,7 @@ def _of_main(settings: Settings) -> DatabaseStatus:
         database = _quick_main(settings)
         try:
             there = _tables(database, None)
-            first = [name for name in CORE_TABLES if name in there]
-            return _counted(database, None, [*first, *sorted(set(there) - set(first))], CORE_TABLES)
+            return _counted(database, None, _in_order(there, CORE_TABLES), CORE_TABLES)
         finally:
             database.close()
     except LedgerlineError as error:
@@ -160,7 +158,7 @@ def _of_invoice(settings: Settings) -> DatabaseStatus:
     try:
         database = quick_database(settings.invoice.url, read_only=True)
         try:
-            schema = None if database.url.engine in SCHEMALESS else layout.table.schema
+            schema = layout.table.schema if database.url.engine.has_schemas else None
             there = _tables(database, schema)
             spelt = {name.casefold(): name for name in there} if schema is None else {}
             wanted = [

@@ -40,7 +40,6 @@ from ledgerline.sources.watermark import (
 from ledgerline.url import Engine
 
 SYSTEM = "INVOICE"
-_SCHEMALESS = {Engine.SQLITE, Engine.MYSQL}
 _CONTACTS, _CUSTOMERS = "contacts", "customers"
 _ACTIVE = "INVOICE_ACTIVE, or leave it empty: then every row counts"
 # Seconds to wait for open transactions to end: with a watermark to fall back on, and without.
@@ -73,7 +72,7 @@ class InvoiceSource:
     # -- what is there -------------------------------------------------------------------------
 
     def _described(self, name: TableName, setting: str) -> Described:
-        schema = None if self._database.url.engine in _SCHEMALESS else name.schema
+        schema = name.schema if self._database.url.engine.has_schemas else None
         columns = self._database.columns(name.name, schema)
         if not columns:
             raise TableMissing(

@@ -29,7 +29,7 @@ def write_sample(
     progress: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Create the tables of an invoice database and fill them. Raises UsageError when they are there."""
-    schema = None if database.url.engine in (Engine.SQLITE, Engine.MYSQL) else layout.table.schema
+    schema = layout.table.schema if database.url.engine.has_schemas else None
     contacts, companies, truth = _tables(schema, layout)
     if database.has_table(contacts.name, schema):
         raise UsageError(

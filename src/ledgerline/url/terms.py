@@ -23,6 +23,11 @@ class Engine(StrEnum):
     def default_port(self) -> int | None:
         return _DEFAULT_PORTS.get(self)
 
+    @property
+    def has_schemas(self) -> bool:
+        """Whether a table of a database has a schema; a schema of MySQL is a database."""
+        return self not in (Engine.SQLITE, Engine.MYSQL)
+
 
 _PRODUCTS = {
     Engine.SQLITE: "SQLite",

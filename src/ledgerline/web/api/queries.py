@@ -14,7 +14,7 @@ from ledgerline.databases.queries import LoggedQuery, SavedQuery
 from ledgerline.errors import Forbidden, LedgerlineError, QueryMissing
 from ledgerline.operations.formats import MEDIA_TYPES, Format
 from ledgerline.operations.keys import Key, Scope
-from ledgerline.operations.results import Result
+from ledgerline.operations.results import MOST_ROWS, Result
 from ledgerline.web.api.access import known, require
 from ledgerline.web.api.answers import answer, started, wanted_format
 from ledgerline.web.api.problems import ASKS_DATABASE, PROTECTED, documented, example, problem
@@ -25,7 +25,6 @@ from ledgerline.web.express import Ways, ways
 
 router = APIRouter(prefix="/database", tags=["queries"])
 
-MOST_ROWS: Final = 10_000_000
 Database = Literal["main", "invoice"]
 Asker = Annotated[Key, Depends(require(Scope.QUERY))]
 Scalar = StrictStr | StrictBool | StrictInt | Annotated[StrictFloat, Field(allow_inf_nan=False)] | None
