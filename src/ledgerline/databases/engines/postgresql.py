@@ -201,15 +201,12 @@ class PostgreSQL:
         return _ArrowReader(url, database, limits, set_based=not read_only)
 
     def read_few(self, connection: sa.Connection, query: Query) -> pl.DataFrame:
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)
-        return _copied(driver, render(query, self.dialect), query)
+        return _copied(_driver_of(connection), render(query, self.dialect), query)
 
     @contextmanager
     def begin_loaded(self, engine: sa.Engine, loads: Sequence[Load]) -> Iterator[sa.Connection]:
         with engine.begin() as connection:
-            driver = connection.connection.driver_connection
-            assert isinstance(driver, psycopg.Connection)
+            driver = _driver_of(connection)
             driver.execute(_set(_SET_BASED))
             if loads:
                 # A crash may lose the transaction whole: what is loaded in bulk can be loaded again.
@@ -221,9 +218,7 @@ class PostgreSQL:
     @contextmanager
     def begin_loading(self, engine: sa.Engine) -> Iterator[tuple[sa.Connection, _Copying]]:
         with self.begin_loaded(engine, ()) as connection:
-            driver = connection.connection.driver_connection
-            assert isinstance(driver, psycopg.Connection)
-            yield connection, _Copying(driver)
+            yield connection, _Copying(_driver_of(connection))
 
     def activity_engine(self, url: DatabaseUrl, engine: sa.Engine, limits: Limits) -> sa.Engine:  # noqa: ARG002
         return engine
@@ -362,6 +357,12 @@ _FROM_TEXT: dict[type[sa.types.TypeEngine[Any]], Callable[[pl.Expr], pl.Expr]] =
     sa.Float: lambda text: text.cast(pl.Float64),
 }
 """How values of a type are read; those of other types stay text."""
+
+
+def _driver_of(connection: sa.Connection) -> psycopg.Connection[Any]:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    return driver
 
 
 def _quoted(table: sa.Table) -> str:

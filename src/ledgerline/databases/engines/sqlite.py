@@ -195,9 +195,7 @@ class SQLite:
         def _begin(connection: sa.Connection) -> None:
             # A writer takes its lock at once: one that began as a reader cannot wait for it later.
             if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-                driver = connection.connection.driver_connection
-                assert isinstance(driver, sqlite3.Connection)
-                driver.execute("BEGIN IMMEDIATE")
+                driver_of(connection).execute("BEGIN IMMEDIATE")
 
         return engine
 
