@@ -87,7 +87,7 @@ def open_run(
     system, rules = source.system, rules_fingerprint(region)
     state, latest = runs.where_left(main, system)
     known = None if state is None or state.rules != rules else state
-    read = again(main, cancel, lambda: scope(source, known, latest, wanted, runs.utc_now()))
+    read = with_retries(main, cancel, lambda: scope(source, known, latest, wanted, runs.utc_now()))
     with main.begin() as connection:
         highest = writing.highest_contact_id(connection)
         run_id = runs.create(
@@ -144,7 +144,7 @@ def job_of(run_id: int, lease: Lease) -> Job:
 
 
 @contextmanager
-def noted(main: Database, job: Job, *, resumable: bool) -> Iterator[None]:
+def recording_failure(main: Database, job: Job, *, resumable: bool) -> Iterator[None]:
     """Write into the run's row how it ended, if not well.
 
     What was cancelled, or may succeed when it is tried again, keeps what it staged and can be gone on with
@@ -184,12 +184,12 @@ def _stop(
             staging.drop(connection, job.tables)
 
 
-def got(main: Database, run_id: int) -> Run:
+def existing_run(main: Database, run_id: int) -> Run:
     run = runs.get(main, run_id)
     assert run is not None
     return run
 
 
-def again(main: Database, cancel: Cancel, work: Callable[[], T]) -> T:
+def with_retries(main: Database, cancel: Cancel, work: Callable[[], T]) -> T:
     """The result of work that may be done twice, in spite of faults that pass by themselves."""
     return patiently(work, main.limits.retries, main.limits.retry_delay_ms, sleep=cancel.pause)

@@ -26,10 +26,7 @@ from ledgerline.contacts.keys import Keys
 from ledgerline.databases import edits, plans, runs, settling, staging, writing
 from ledgerline.databases.database import Database
 from ledgerline.databases.runs import Lease, Run
-from ledgerline.errors import (
-    AccountImbalance,
-    DatabaseError,
-)
+from ledgerline.errors import AccountImbalance, DatabaseError
 from ledgerline.ingest.beside import THREADS, Beside
 from ledgerline.ingest.breaker import check_breaker
 from ledgerline.ingest.executors import Executor
@@ -38,7 +35,14 @@ from ledgerline.ingest.first_load import fill
 from ledgerline.ingest.golden import make_golden
 from ledgerline.ingest.held import Held, hold
 from ledgerline.ingest.joining import join_records, prepare_joins
-from ledgerline.ingest.opening import again, got, leased_to_read, noted, open_run, take_up
+from ledgerline.ingest.opening import (
+    existing_run,
+    leased_to_read,
+    open_run,
+    recording_failure,
+    take_up,
+    with_retries,
+)
 from ledgerline.ingest.partitions import Job, KnownRows, mark_gone, staged_keys
 from ledgerline.ingest.progress import Cancel, Progress, Watcher
 from ledgerline.ingest.scope import Wanted
@@ -81,14 +85,14 @@ def ingest(main: Database, source: Source, options: Options, watcher: Watcher, c
         run = run or open_run(main, source, lease, options.region, options.wanted, cancel, "ingest")
         job = replace(_job(run, main, source, options, lease), packs=run.first_load)
         progress = Progress(main, run.id, watcher, cancel)
-        with noted(main, job, resumable=True), progress.beating():
+        with recording_failure(main, job, resumable=True), progress.beating():
             reading = _reading(job, main)
             keys = _stage(job, reading, source, _as_begun(options, run), progress, cancel)
             counts = (
                 _finish(job, main) if keys is None else _match_and_write(job, reading, keys, progress, cancel)
             )
             progress.report("done", 1, 1, counts["fetched"])
-        return got(main, run.id)
+        return existing_run(main, run.id)
 
 
 def plan(
@@ -110,7 +114,7 @@ def plan(
         run = open_run(main, source, lease, options.region, options.wanted, cancel, "plan")
         job = _job(run, main, source, options, lease)
         progress = Progress(main, run.id, watcher, cancel)
-        with noted(main, job, resumable=False), progress.beating():
+        with recording_failure(main, job, resumable=False), progress.beating():
             reading = _reading(job, main)
             keys = _stage(job, reading, source, options, progress, cancel)
             if keys is not None:
@@ -122,7 +126,7 @@ def plan(
                 make_golden(job, reading, records)
                 cancel.check()
             told = _foresee(job, main, samples)
-            planned = got(main, run.id)
+            planned = existing_run(main, run.id)
             progress.report("done", 1, 1, planned.counts["fetched"])
         return planned, told
 
@@ -165,7 +169,7 @@ def _stage(
         return None
     known = KnownRows(job, main, integer_keys=source.integer_keys)
     keys = _stage_all(job, main, source, known, partitions, options, progress, cancel)
-    again(main, cancel, lambda: mark_gone(job, source, main, known))
+    with_retries(main, cancel, lambda: mark_gone(job, source, main, known))
     if _has_nothing_to_write(job, main):
         return None
     check_breaker(job, main, options.wanted)
@@ -181,19 +185,19 @@ def _planned(
 ) -> list[tuple[Partition, bool]]:
     """All partitions of the run, each with whether it is done; planned now unless a dead run did."""
     if not (rows := runs.partitions(main, job.run_id)):
-        size = options.partition_rows or _partition_rows(job, main)
-        planned = again(main, cancel, lambda: list(source.partitions(size, job.since)))
+        size = options.partition_rows or _rows_of_a_partition(job, main)
+        planned = with_retries(main, cancel, lambda: list(source.partitions(size, job.since)))
         with main.begin() as connection:
             job.lease.check(connection)
             if len(planned) > 1 and job.stages_late:
                 staging.create(connection, job.tables)
-            runs.plan_partitions(connection, job.run_id, map(_partition_row, planned))
+            runs.plan_partitions(connection, job.run_id, map(_as_row, planned))
         return [(partition, False) for partition in planned]
     since = job.since
-    return [(_partition(row, source.integer_keys, since), row.fetched is not None) for row in rows]
+    return [(_as_partition(row, source.integer_keys, since), row.fetched is not None) for row in rows]
 
 
-def _partition_rows(job: Job, main: Database) -> int:
+def _rows_of_a_partition(job: Job, main: Database) -> int:
     if job.since is not None:
         return PARTITION_ROWS
     state = runs.source_state(main, job.system)
@@ -201,7 +205,7 @@ def _partition_rows(job: Job, main: Database) -> int:
     return _RESCANNED_ROWS if is_rescan else PARTITION_ROWS
 
 
-def _partition_row(partition: Partition) -> dict[str, Any]:
+def _as_row(partition: Partition) -> dict[str, Any]:
     return {
         "partition": partition.number,
         "lower_key": None if partition.lower is None else str(partition.lower),
@@ -212,7 +216,7 @@ def _partition_row(partition: Partition) -> dict[str, Any]:
     }
 
 
-def _partition(row: Any, integer_keys: bool, since: str | None) -> Partition:
+def _as_partition(row: Any, integer_keys: bool, since: str | None) -> Partition:
     def key(text: str | None) -> Key | None:
         return int(text) if text is not None and integer_keys else text
 
