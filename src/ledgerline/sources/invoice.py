@@ -92,7 +92,7 @@ class InvoiceSource:
 
     def _column(self, role: str) -> sa.ColumnElement[Any]:
         name = self._layout.columns[role]
-        return _find(self._table, name, f"INVOICE_COLUMNS ({role}=…)")
+        return _find(self._table, [name], f"INVOICE_COLUMNS ({role}=…)")
 
     def _has_integer_keys(self) -> bool:
         if not isinstance(self._id.type, sa.Integer):
@@ -122,8 +122,8 @@ class InvoiceSource:
             if wanted.required:
                 raise
             return None
-        customer_id = _find(described.table, wanted.id_column, "INVOICE_CUSTOMERS_COLUMNS (id=…)")
-        name = _find(described.table, *wanted.name_columns, setting="INVOICE_CUSTOMERS_COLUMNS (name=…)")
+        customer_id = _find(described.table, [wanted.id_column], "INVOICE_CUSTOMERS_COLUMNS (id=…)")
+        name = _find(described.table, wanted.name_columns, "INVOICE_CUSTOMERS_COLUMNS (name=…)")
         has_integers = (
             isinstance(customer_id.type, sa.Integer) and self._database.url.engine is not Engine.SQLITE
         )
@@ -401,7 +401,7 @@ class InvoiceSource:
             )
         ]
         columns += [
-            text(_find(self._table, column, _ACTIVE)).label(f"active_{number}")
+            text(_find(self._table, [column], _ACTIVE)).label(f"active_{number}")
             for number, (column, _) in enumerate(self._layout.active)
         ]
         wanted: list[sa.ColumnElement[bool]] = (
@@ -515,18 +515,17 @@ def _as_integer(name: str) -> pl.Expr:
     return pl.when(number.cast(pl.String) == pl.col(name)).then(number)
 
 
-def _find(table: sa.TableClause, *names: str, setting: str = "") -> sa.ColumnElement[Any]:
+def _find(table: sa.TableClause, names: Sequence[str], setting: str) -> sa.ColumnElement[Any]:
     """The first of these columns that the table has, whatever the case of its letters."""
-    *wanted, setting = (*names, setting) if setting else names
     by_name: Mapping[str, sa.ColumnElement[Any]] = {
         column.name.casefold(): column for column in table.columns
     }
-    for name in wanted:
+    for name in names:
         if name.casefold() in by_name:
             return by_name[name.casefold()]
     have = ", ".join(column.name for column in table.columns)
     raise ColumnMissing(
-        f"The table {table.name} has no column {' or '.join(wanted)}. It has: {have}.",
+        f"The table {table.name} has no column {' or '.join(names)}. It has: {have}.",
         hint=f"Name the right one in {setting}.",
     )
 

@@ -42,13 +42,11 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def _nodes(table: str) -> dict[type[exp.Expr], frozenset[str]]:
+def nodes(table: str) -> dict[type[exp.Expr], frozenset[str]]:
     """`Name: argument argument` a line."""
     pairs = (line.partition(":") for line in table.strip().splitlines())
     return {getattr(exp, name.strip()): frozenset(arguments.split()) for name, _, arguments in pairs}
 
-
-nodes = _nodes
 
 _BINARY: Final = (
     "Add Sub Mul Div Mod And Or Xor EQ NEQ GT GTE LT LTE Is Like ILike SimilarTo RegexpLike RegexpILike Glob "
@@ -58,7 +56,7 @@ _BINARY: Final = (
 )
 
 NODES: Final[dict[type[exp.Expr], frozenset[str]]] = {
-    **_nodes(
+    **nodes(
         """
         Select: expressions from_ joins where group having order limit offset distinct with_ windows laterals
         Union: this expression distinct by_name with_ order limit offset

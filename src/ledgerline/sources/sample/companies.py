@@ -10,7 +10,7 @@ import polars as pl
 
 from ledgerline.sources.sample import words
 from ledgerline.sources.sample.chance import Bools, Dice, Hashes, Ints, choice_of, duplicate_ranks
-from ledgerline.sources.sample.columns import optional, together
+from ledgerline.sources.sample.columns import either, optional, together
 from ledgerline.sources.sample.lexicon import NAME_SLOTS, known_names, mailable
 from ledgerline.sources.sample.places import PLACE_SLOTS, known_places
 
@@ -92,10 +92,8 @@ class Companies:
             known_places().form_texts.gather(form),
         )
         name = name.str.strip_chars()
-        upper = pl.Series(dice.hits("company upper", customer, 0.12))
-        name = name.to_frame("n").select(pl.when(upper).then(pl.col("n").str.to_uppercase()).otherwise("n"))[
-            "n"
-        ]
+        upper = dice.hits("company upper", customer, 0.12)
+        name = either(upper, name.str.to_uppercase(), name)
         junk = dice.hits("company junk", customer, 0.003)
         return name.scatter(
             np.flatnonzero(junk), dice.text("junk name", customer[junk], choice_of("5 NA|4 -|3 test|2 ."))
