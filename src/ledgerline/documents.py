@@ -269,7 +269,7 @@ def status_document(status: DatabaseStatus) -> dict[str, Any]:
     return document if status.fault is None else {**document, "error": told(status.fault)}
 
 
-def beside_document(
+def housekeeping_document(
     paused: Sequence[Pause], states: Sequence[ScheduleState], last_proven: Manifest | None
 ) -> dict[str, Any]:
     """What stands beside the databases in a status, as far as there is something to tell."""

@@ -12,7 +12,7 @@ import os
 import sys
 from functools import cache
 
-_JEMALLOC = "_RJEM_MALLOC_CONF"  # read once, when Polars is loaded, which allocates by it but on Windows
+_JEMALLOC = "_RJEM_MALLOC_CONF"  # the allocator of Polars, except on Windows; read once, when that is loaded
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 _LARGE = 4 << 20  # bytes; to ask for smaller ones anew, again and again, takes time and spares little
 

@@ -15,7 +15,7 @@ from ledgerline.cli.options import Json, Which
 from ledgerline.databases.migrate import is_known
 from ledgerline.databases.runs import Run, utc_now
 from ledgerline.databases.settling import Pause
-from ledgerline.documents import beside_document, diagnosis_document, status_document
+from ledgerline.documents import diagnosis_document, housekeeping_document, status_document
 from ledgerline.errors import LedgerlineError, SettingsError
 from ledgerline.operations.backup import Backups
 from ledgerline.operations.backup_manifest import Manifest
@@ -90,7 +90,7 @@ def status(json: Json = False) -> None:
     proven, waiting = _last_proven(settings), paused(settings, connected=connected)
     if json:
         databases = {name: status_document(each) for name, each in found.items()}
-        show.print_json({**databases, **beside_document(waiting, states, proven)})
+        show.print_json({**databases, **housekeeping_document(waiting, states, proven)})
     else:
         show.notices(settings.notices)
         _print_status("main", settings.main.url, found["main"])

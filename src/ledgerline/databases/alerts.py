@@ -70,18 +70,16 @@ class Outbox:
 
     def open(self) -> list[Alert]:
         """What is wrong, the oldest first."""
-        return self._alerts(sa.select(alerts).where(alerts.c.recovered_at.is_(None)))
+        query = sa.select(alerts).where(alerts.c.recovered_at.is_(None))
+        with self._begin() as connection:
+            rows = connection.execute(query.order_by(alerts.c.opened_at, alerts.c.id))
+            return [Alert(**named(row)) for row in rows]
 
     def recent(self, limit: int) -> list[Alert]:
         """What is wrong or was, the newest first."""
         query = sa.select(alerts).order_by(alerts.c.opened_at.desc(), alerts.c.id).limit(limit)
         with self._begin() as connection:
             return [Alert(**named(row)) for row in connection.execute(query)]
-
-    def _alerts(self, query: sa.Select[Any]) -> list[Alert]:
-        with self._begin() as connection:
-            rows = connection.execute(query.order_by(alerts.c.opened_at, alerts.c.id))
-            return [Alert(**named(row)) for row in rows]
 
     def write(self, duty: Duty, changed: Iterable[Alert], deliveries: Iterable[Delivery]) -> None:
         """Both or neither. Raises LeaseLost."""

@@ -101,7 +101,7 @@ class HeldLease(Lease):
     """The same beside a transaction that holds it already: to hold it too would be to wait for that."""
 
     def check(self, connection: sa.Connection) -> None:
-        """It is held."""
+        """Nothing to do: the lease is held."""
 
 
 def holding(rows: sa.Select[Any]) -> sa.Select[Any]:

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from ledgerline.databases import going, runs, schedules
-from ledgerline.databases.activity import installed_at, last_run
 from ledgerline.databases.database import Database
+from ledgerline.databases.run_figures import installed_at, last_run
 from ledgerline.databases.runs import RUNNING, Run
 from ledgerline.databases.schedules import Outcome
 from ledgerline.operations.alerting import BackupsSeen, DatabaseSeen, RunsSeen, Seen

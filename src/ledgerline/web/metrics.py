@@ -24,7 +24,7 @@ from prometheus_client.registry import Collector
 
 from ledgerline import __version__
 from ledgerline.app import App
-from ledgerline.databases.activity import RunFigures, run_figures
+from ledgerline.databases.run_figures import RunFigures, run_figures
 from ledgerline.errors import LedgerlineError
 from ledgerline.operations.backup_manifest import Manifest
 from ledgerline.operations.probe import Probe, Status

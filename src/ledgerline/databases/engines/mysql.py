@@ -249,7 +249,7 @@ class _Inserting:
                 cursor.executemany(self._insert(table, frame), frame.rows())
 
     def bring(self) -> None:
-        """They are there."""
+        """Nothing to do: `put` has loaded them."""
 
     def _insert(self, table: sa.Table, frame: pl.DataFrame) -> str:
         columns = ", ".join(self._quote(name) for name in frame.columns)

@@ -318,7 +318,7 @@ class _Copying:
             _copy(self._driver, table, frame)
 
     def bring(self) -> None:
-        """They are there."""
+        """Nothing to do: `put` has loaded them."""
 
 
 def _copy(connection: psycopg.Connection, table: sa.Table, frame: pl.DataFrame) -> None:

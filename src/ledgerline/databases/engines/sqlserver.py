@@ -507,7 +507,7 @@ class _Landings:
             _bring(self._connection, load, self._landed[-1])
 
     def bring(self) -> None:
-        """They are there."""
+        """Nothing to do: `put` has loaded them."""
 
 
 def _bring(connection: sa.Connection, load: Load, landing: sa.Table | None) -> None:

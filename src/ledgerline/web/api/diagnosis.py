@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from pydantic import Field
 
 from ledgerline.databases.runs import utc_now
-from ledgerline.documents import beside_document, diagnosis_document, status_document
+from ledgerline.documents import diagnosis_document, housekeeping_document, status_document
 from ledgerline.operations.doctor import diagnose
 from ledgerline.operations.doctor_faults import Fault, Layer
 from ledgerline.operations.duty_status import schedule_states
@@ -154,7 +154,7 @@ def database_status(app: Ledgerline, proven: LastProven) -> Any:
     states = schedule_states(app.settings, utc_now(), connected=connected)
     return {
         **{name: status_document(each) for name, each in found.items()},
-        **beside_document(paused(app.settings, connected=connected), states, proven),
+        **housekeeping_document(paused(app.settings, connected=connected), states, proven),
     }
 
 

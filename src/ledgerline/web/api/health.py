@@ -17,7 +17,7 @@ from ledgerline.operations.probe import Look, Probe, State, Status
 from ledgerline.url import DatabaseUrl
 from ledgerline.web.api.access import address_of, is_open_here, require, token_of
 from ledgerline.web.api.problems import PROTECTED, RETRY_AFTER, documented, example
-from ledgerline.web.api.services import LastProven, Watched, last_proven, probes
+from ledgerline.web.api.services import LastProven, Watched, last_proven, ledgerline_app, probes
 from ledgerline.web.api.shapes import Document, Moment
 from ledgerline.web.express import Ways, ways
 
@@ -170,7 +170,7 @@ async def health(request: Request, watched: Watched) -> Response:
     },
 )
 async def health_of_databases(request: Request, watched: Watched, proven: LastProven) -> Response:
-    app: App = request.app.state.ledgerline
+    app = ledgerline_app(request)
     key = app.keys.remembered(token_of(request), address_of(request))
     shows = is_open_here(app.settings) or key is not None
     main, invoice = (_health(probe, app, shows=shows) for probe in watched.both())
@@ -196,7 +196,7 @@ async def health_of_databases(request: Request, watched: Watched, proven: LastPr
     },
 )
 async def fresh_health(request: Request, watched: Watched) -> CheckedDatabases:
-    app: App = request.app.state.ledgerline
+    app = ledgerline_app(request)
     looks = await asyncio.gather(*(asyncio.wrap_future(probe.look()) for probe in watched.both()))
     main, invoice = (_checked(probe, look, app) for probe, look in zip(watched.both(), looks, strict=True))
     return CheckedDatabases(timestamp=utc_now(), main=main, invoice=invoice)
