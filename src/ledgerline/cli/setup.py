@@ -46,9 +46,8 @@ def init(
         "INVOICE_DATABASE_URL": invoice_url.render(mask=False),
         "DEFAULT_COUNTRY_CODE": region.strip().upper(),
     }
-    load_settings(
-        values, folder=file.parent / "no-such-folder"
-    )  # says what is wrong before anything is written
+    # What is wrong is said before anything is written.
+    load_settings(values, folder=file.parent / "no-such-folder")
     write_env(file, values)
     show.out.print(f"Wrote {file} (readable by you alone: it may hold passwords).\n")
     for name, url, read_only in (("invoice", invoice_url, True), ("main", main_url, False)):

@@ -358,9 +358,8 @@ rejects = _table(
     sa.Column("record_key", BigInt, nullable=False),
     sa.Column("source_record_id", Text),
     sa.Column("payload_hash", BigInt, nullable=False),
-    sa.Column(
-        "key_fault", sa.Boolean, nullable=False
-    ),  # no key, or the key of another row: never a version of one
+    # no key, or the key of another row: never a version of one
+    sa.Column("key_fault", sa.Boolean, nullable=False),
     sa.Column("reasons", Text, nullable=False),
     sa.Column("raw", Text, nullable=False),  # a JSON object of the raw values
     sa.Column("resolved_run", BigInt),  # the run in which it became a contact, changed or vanished
@@ -426,13 +425,11 @@ ingestion_runs = _table(
     sa.Column("advice", Text),  # what would make runs quicker or safer, a line each
     sa.Column("undoes_run", BigInt),  # the run that this one, an undo, takes back
     sa.Column("state_before", Text),  # JSON of the row of `source_states` before; null: cannot be undone
-    sa.Column(
-        "resumable", sa.Boolean, nullable=False, server_default=sa.false()
-    ),  # stopped, kept for the next
+    # stopped, and kept for the next
+    sa.Column("resumable", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("foreseen", Text),  # JSON: what a plan told, with a few samples of each kind
-    sa.Column(
-        "accept_withdrawals", sa.Boolean, nullable=False, server_default=sa.false()
-    ),  # asked for when it was begun; holds when it is resumed
+    # asked for when it was begun; holds when it is resumed
+    sa.Column("accept_withdrawals", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index(None, "source_system", "status"),
 )
 

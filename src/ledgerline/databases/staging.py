@@ -226,11 +226,12 @@ def _sharing(staging: Staging, first_contact_id: int) -> tuple[Query, Query]:
         ).subquery(kind.lower())
         for column, kind in ((records.c.email, "EMAIL"), (records.c.phone, "PHONE"))
     )
+    # Both in one, for no value is both: PostgreSQL may read all points for a join.
     values = sa.union(
         sa.select(records.c.email.label("value")).where(records.c.email.is_not(None)),
         sa.select(records.c.phone).where(records.c.phone.is_not(None)),
         sa.select(points.c.value),
-    ).subquery("further")  # both in one, for no value is both: PostgreSQL may read all points for a join
+    ).subquery("further")
     return sa.union(
         sa.select(contacts.c.id.label("contact_id")).join(emails, contacts.c.email == emails.c.value),
         sa.select(contacts.c.id).join(phones, contacts.c.mobile_e164 == phones.c.value),

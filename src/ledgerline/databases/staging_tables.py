@@ -136,9 +136,8 @@ class Staging:
             sa.Column("source_record_id", RECORD_ID),  # of a record that ended
             sa.Column("payload_hash", BigInt),  # of a reject that is out of date, as the next
             sa.Column("key_fault", sa.Boolean),
-            sa.Column(
-                "mark", CODE, nullable=False
-            ),  # one of ENDED; settled or gone: a reject that is out of date
+            # one of ENDED; settled or gone: a reject that is out of date
+            sa.Column("mark", CODE, nullable=False),
         )
 
     @_described

@@ -31,11 +31,8 @@ from ledgerline.databases.staging import choose
 from ledgerline.databases.staging_tables import Staging
 
 REASONS = ("match_rule", "match_partner", "match_score")  # why a record belongs to its contact
-DETAILS = (
-    "further_emails",
-    "further_phones",
-    "owners",
-)  # the fields that hang on contacts, as `changes` has them
+# The fields that hang on contacts, as `changes` has them.
+DETAILS = ("further_emails", "further_phones", "owners")
 UNDONE = "UNDONE"  # the status of a match suggestion whose run was undone
 
 OF_CONTACTS = (contacts, contact_points, contact_owners)

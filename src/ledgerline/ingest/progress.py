@@ -82,10 +82,8 @@ class Progress:
         finally:
             stop.set()
             thread.join()
-            with (
-                suppress(DatabaseError),
-                self._main.begin_activity() as connection,
-            ):  # its row says how it ended
+            # If this fails, the run's row says how it ended.
+            with suppress(DatabaseError), self._main.begin_activity() as connection:
                 runs.beat(connection, self._run_id, self._told())
                 going.forget_request(connection, self._run_id)
 

@@ -54,9 +54,8 @@ class Mark:
     """How far a table has been read by one of its columns."""
 
     base: str | None  # a version or a moment on the column's clock; None: nothing is certain yet
-    ahead: float | None = (
-        None  # seconds by which the column's clock was seen ahead of the server's, or behind
-    )
+    # Seconds by which the column's clock was seen ahead of the server's, or behind.
+    ahead: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,9 +38,8 @@ class SQLiteSession:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
-            env={
-                name: os.environ[name] for name in _NEEDED if name in os.environ
-            },  # no secret is among these
+            # no secret is among these
+            env={name: os.environ[name] for name in _NEEDED if name in os.environ},
             start_new_session=True,  # Ctrl-C is for this process, which then ends that one
         )
         assert self._process.stdout is not None

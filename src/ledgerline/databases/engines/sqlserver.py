@@ -205,9 +205,7 @@ class _ArrowReader:
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute(sql)
-                batches = cursor.arrow_reader(
-                    _READ_ROWS
-                )  # kept in a name: collected, it would end the result
+                batches = cursor.arrow_reader(_READ_ROWS)  # without a name it is collected too early
                 return pl.DataFrame(batches.read_all())
         except BaseException:
             self.close()

@@ -54,9 +54,8 @@ def designation_column(rows: Rows) -> pl.Series:
     return either(dice.hits("no title", key, 0.11), empty, text)
 
 
-_CONTROLS = [
-    chr(code) for code in (*range(1, 9), 11, 12, *range(14, 32), 127, 133)
-]  # no NUL: PostgreSQL refuses it
+# Without NUL, which PostgreSQL refuses.
+_CONTROLS = [chr(code) for code in (*range(1, 9), 11, 12, *range(14, 32), 127, 133)]
 
 
 def with_damage(rows: Rows, columns: list[pl.Series]) -> list[pl.Series]:
