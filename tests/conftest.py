@@ -6,12 +6,17 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.postgres import PostgresServer
 from tests.servers import drop_from_sqlserver
 
 # Tests run side by side already, on few rows: more threads would only wait for each other.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
+
+# How long one example may take says nothing on a machine that is busy.
+settings.register_profile("busy machine", settings.default, deadline=None)
+settings.load_profile("busy machine")
 
 
 @pytest.fixture(scope="session")

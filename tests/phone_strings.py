@@ -14,20 +14,8 @@ from functools import cache
 import phonenumbers
 from phonenumbers import PhoneMetadata, PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
-REGIONS = (
-    "IN",
-    "US",
-    "GB",
-    "DE",
-    "BR",
-    "IT",
-    "AR",
-    "MX",
-    "RU",
-    "CA",
-    "KZ",
-    "GG",
-)  # some share a country code
+# Some share a country code.
+REGIONS = ("IN", "US", "GB", "DE", "BR", "IT", "AR", "MX", "RU", "CA", "KZ", "GG")
 _HOME_SHARE = 0.5  # of the strings are numbers of the region in which they are read
 _INTERNATIONAL_PREFIXES = ("00", "011", "0011", "810", "8~10", "001", "+00", "0014", "119", "++")
 

@@ -31,11 +31,8 @@ NOTHING = CleanPhones(None, None, (), ())
         ("98765 43210", "IN", Phone(MOBILE, PhoneType.MOBILE)),
         ("022-23456789", "IN", Phone(MUMBAI, PhoneType.FIXED)),
         ("1800 123 4567", "IN", Phone("+9118001234567", PhoneType.OTHER)),
-        (
-            "(650) 253-0000",
-            "US",
-            Phone("+16502530000", PhoneType.MOBILE),
-        ),  # there, fixed or mobile cannot be told
+        # There, fixed or mobile cannot be told.
+        ("(650) 253-0000", "US", Phone("+16502530000", PhoneType.MOBILE)),
         ("1-800-FLOWERS", "US", Phone("+18003569377", PhoneType.OTHER)),  # as the library reads it
         ("697-555-0142", "US", None),
         ("697-555-0142", "IN", Phone("+916975550142", PhoneType.MOBILE)),
@@ -206,10 +203,8 @@ def test_two_mobile_numbers(raw: str) -> None:
         ("022-23456789 x12, 9876543210", (MOBILE, MUMBAI)),
         ("022-23456789 ext 12/13, 9876543210", (MOBILE, MUMBAI)),
         ("022-23456789 (O) 9876543210 (M)", (MOBILE, MUMBAI)),
-        (
-            "1800 123 4567 / 022-23456789",
-            ("+9118001234567", MUMBAI),
-        ),  # other types are as good as fixed lines
+        # Other types are as good as fixed lines.
+        ("1800 123 4567 / 022-23456789", ("+9118001234567", MUMBAI)),
         ("022-23456789, 9876543211, 9876543210", (SECOND, MOBILE, MUMBAI)),
         ("+44 20 7946 0958 / 98765 43210", (MOBILE, "+442079460958")),
     ],
