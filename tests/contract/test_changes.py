@@ -15,6 +15,7 @@ from tests.contract.test_engines import Place, only
 
 from ledgerline.databases.engines import ChangeKind, Server, render, server_for
 from ledgerline.errors import LedgerlineError
+from ledgerline.sources.changes import FIRST_MOMENT
 from ledgerline.sources.watermark import Clock, moment
 from ledgerline.url import Engine
 
@@ -95,6 +96,21 @@ def test_times_with_a_zone_are_compared_in_utc(place: Place) -> None:
     with place.opened(read_only=True) as database:
         text = database.server.as_text(sa.func.max(seen.c.at, type_=seen.c.at.type))
         assert moment(database.read(sa.select(text.label("newest"))).item()) == NOON
+
+
+@only("mysql")
+def test_zero_is_before_the_first_moment(place: Place) -> None:
+    kinds = {"timestamp": sa.TIMESTAMP, "datetime": sa.DATETIME, "date": sa.DATE}
+    table = place.table(*(sa.Column(name, kind, nullable=False) for name, kind in kinds.items()))
+    with place.opened() as database, database.begin() as connection:
+        connection.exec_driver_sql("SET SESSION sql_mode = ''")
+        connection.exec_driver_sql(f"INSERT INTO {table.name} VALUES (1, 0, 0, 0)")
+        connection.exec_driver_sql(f"INSERT INTO {table.name} VALUES (2, NOW(), NOW(), NOW())")
+    with place.opened(read_only=True) as database:
+        seen = described(place, table)
+        for name in kinds:
+            before = seen.c[name] < database.server.instant(seen.c[name], FIRST_MOMENT)
+            assert database.read(sa.select(seen.c.id).where(before))["id"].to_list() == [1]
 
 
 @only("sqlite")

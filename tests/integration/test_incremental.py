@@ -95,6 +95,20 @@ def test_what_has_no_update_time_is_always_read(full_house: Installation) -> Non
     assert touched(house.ingest()) == {"updated": 1}
 
 
+@pytest.mark.parametrize("never", ["0001-01-01", "1900-01-01", "1970-01-01"])
+def test_what_was_never_updated_is_always_read(house: Installation, never: str) -> None:
+    """Applications write such moments, and databases take them for the default, where NULL is not allowed."""
+    placeholder = datetime.fromisoformat(never)
+    house.write_invoice([row(1, updated_at=placeholder)], further=[updated_at()])
+    assert touched(house.ingest()) == {"inserted": 1}
+    house.add(row(2, updated_at=now()))
+    assert touched(house.ingest()) == {"inserted": 1}
+    house.add(row(3, updated_at=placeholder))
+    run = house.ingest()
+    assert run.since is not None
+    assert touched(run) == {"inserted": 1}
+
+
 def test_rows_of_the_same_moment_are_not_lost(full_house: Installation) -> None:
     house, moment = full_house, now()
     house.add(row(51, updated_at=moment))

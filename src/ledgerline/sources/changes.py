@@ -15,6 +15,9 @@ from ledgerline.errors import SettingsError
 from ledgerline.sources.watermark import Mark
 
 _RECOGNISED = "updated_at"
+# No row was changed before: what lies there says that none ever was, or nothing. MySQL's 0000-00-00, .NET's
+# 0001-01-01, SQL Server's 1900-01-01, the first day of Unix.
+FIRST_MOMENT = datetime.fromisoformat("1971-01-01")
 _Kinds: TypeAlias = Mapping[sa.ColumnElement[Any], ChangeKind | None]
 
 
@@ -58,7 +61,7 @@ class Tracked:
     def changed(
         self, server: Server, mark: Mark, overlap: timedelta, table: sa.FromClause
     ) -> sa.ColumnElement[bool]:
-        """That a row of `table`, this one or an alias of it, changed since; what is NULL may have."""
+        """That a row of `table`, this one or an alias of it, changed since; what has no time may have."""
         return sa.or_(*self.changes(server, mark, overlap, table))
 
     def changes(
@@ -66,8 +69,12 @@ class Tracked:
     ) -> list[sa.ColumnElement[bool]]:
         """The same as conditions of which a row meets one or none."""
         column = table.c[self.column.name]
-        later = server.changed_since(column, self._bound(mark, overlap))
-        return [later, column.is_(None)] if self.column.name in self.described.nullable else [later]
+        conditions = [server.changed_since(column, self._bound(mark, overlap))]
+        if self.kind is not ChangeKind.VERSION:
+            conditions.append((column < server.instant(column, FIRST_MOMENT)) & ~conditions[0])
+        if self.column.name in self.described.nullable:
+            conditions.append(column.is_(None))
+        return conditions
 
     def _bound(self, mark: Mark, overlap: timedelta) -> datetime | str:
         assert mark.base is not None

@@ -26,7 +26,7 @@ from ledgerline.databases.engines import ChangeKind, Server, in_lots
 from ledgerline.errors import ColumnMissing, DatabaseError, TableMissing
 from ledgerline.settings import InvoiceTable, TableName
 from ledgerline.sources import TEXT_KEYS, Key, Partition, Reading
-from ledgerline.sources.changes import Described, Tracked, tracked
+from ledgerline.sources.changes import FIRST_MOMENT, Described, Tracked, tracked
 from ledgerline.sources.watermark import (
     Clock,
     Mark,
@@ -195,15 +195,16 @@ class InvoiceSource:
         return last
 
     def _newest(self, tracked: Tracked, clock: Clock) -> datetime | None:
-        """The newest time of a row, but for those that lie far ahead: mistyped, or meant as never."""
+        """The newest time of a row, but for those that lie far ahead or back: mistyped, or meant as never."""
         if tracked.kind is ChangeKind.VERSION:
             return None
         server = self._database.server
-        ahead = server.instant(tracked.column, max(clock.utc, clock.local) + timedelta(days=1))
-        newest = sa.select(
-            server.as_text(sa.func.max(tracked.column, type_=tracked.column.type)).label("newest")
+        column = tracked.column
+        ahead = server.instant(column, max(clock.utc, clock.local) + timedelta(days=1))
+        newest = sa.select(server.as_text(sa.func.max(column, type_=column.type)).label("newest"))
+        rows = newest.select_from(tracked.described.table).where(
+            column < ahead, column >= server.instant(column, FIRST_MOMENT)
         )
-        rows = newest.select_from(tracked.described.table).where(tracked.column < ahead)
         return moment(_scalar(self._few_texts(rows)))
 
     def _can_go_on(self, clock: Clock, before: Watermark, marks: Mapping[str, Mark]) -> bool:
