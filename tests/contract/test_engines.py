@@ -7,9 +7,10 @@ import socket
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -31,6 +32,8 @@ from ledgerline.errors import (
     TableMissing,
     TransientFault,
 )
+from ledgerline.settings import load_settings
+from ledgerline.sources.invoice import InvoiceSource
 from ledgerline.url import DatabaseUrl, Engine, Secret
 
 LONG_TEXT = Text.with_variant(mysql.LONGTEXT(), "mysql")
@@ -315,6 +318,26 @@ def test_a_range_of_keys_is_read_in_known_types(place: Place) -> None:
         if count:
             assert read.schema["id"].is_integer()
             assert read.schema["name"] == pl.String
+
+
+@only("mysql")
+def test_keys_of_any_size_are_cut_into_ranges(place: Place) -> None:
+    layout = load_settings({}, Path()).invoice_table
+    columns = ", ".join(f"{name} varchar(50)" for name in {*layout.columns.values(), "del_sts", "status"})
+    columns = columns.replace("contactid varchar(50)", "contactid bigint unsigned PRIMARY KEY")
+    with place.opened() as database, database.connect() as connection:
+        connection.exec_driver_sql(f"CREATE TABLE customer_contacts ({columns})")
+    for first, are_integers in ((2**63 - 10, True), (2**63, False), (2**64 - 10, False)):
+        with place.opened() as database, database.connect() as connection:
+            values = ", ".join(f"({first + number})" for number in range(10))
+            connection.exec_driver_sql(f"INSERT INTO customer_contacts (contactid) VALUES {values}")
+        with closing(InvoiceSource(Database(place.url, read_only=True), layout)) as source:
+            assert source.integer_keys is are_integers
+            ranges = [source.fetch(partition) for partition in source.partitions(4)]
+        assert max(some.height for some in ranges) == 4
+        found = pl.concat(ranges)["source_record_id"]
+        assert found.n_unique() == found.len()
+        assert str(first + 9) in found
 
 
 # -- any type as text ----------------------------------------------------------------------------------
@@ -611,7 +634,7 @@ def test_of_readers_in_several_threads_the_last_closes_what_they_share(place: Pl
 
 
 def test_few_rows_are_read_over_the_pool_as_they_are_in_bulk(place: Place) -> None:
-    columns = sa.Column("said", Text), sa.Column("is_so", sa.Boolean), sa.Column("share", sa.Float)
+    columns = sa.Column("said", Text), sa.Column("is_so", sa.Boolean), sa.Column("share", sa.Double)
     table = place.table(*columns)
     kinds = pl.Schema({"id": pl.Int64, "said": pl.String, "is_so": pl.Boolean, "share": pl.Float64})
     told = [

@@ -44,6 +44,7 @@ _CONTACTS, _CUSTOMERS = "contacts", "customers"
 _ACTIVE = "INVOICE_ACTIVE, or leave it empty: then every row counts"
 # Seconds to wait for open transactions to end: with a watermark to fall back on, and without.
 _PATIENCE, _FIRST_PATIENCE, _GLANCE = 0.25, 2.0, 0.02
+_LARGEST = 2**63 - 1  # as an integer; keys beyond it, which MySQL may have, are text here
 _FEW_NAMES = 100  # of customers are noted with a watermark
 _FEW_CUSTOMERS = 5_000  # are named one by one; of more the server looks for the rows once again
 
@@ -97,6 +98,9 @@ class InvoiceSource:
     def _has_integer_keys(self) -> bool:
         if not isinstance(self._id.type, sa.Integer):
             return False
+        if isinstance(self._id.type, sa.BigInteger) and getattr(self._id.type, "unsigned", False):
+            larger = sa.select(sa.literal(1)).where(self._id > _LARGEST).limit(1)
+            return self._database.read(larger.select_from(self._table)).is_empty()
         if self._database.url.engine is not Engine.SQLITE:
             return True
         # A column that SQLite calls INTEGER may hold anything, unless it stands for the row's own number.
