@@ -171,6 +171,24 @@ def test_a_time_is_compared_to_seven_digits(sqlserver: Server) -> None:
     assert "contacts.at >= CAST('2026-03-01T12:00:00.1234560' AS DATETIME2(7))" in sql.replace("[at]", "at")
 
 
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (sa.VARCHAR(20, "Greek_CI_AS"), "CAST(N'é''1' COLLATE Greek_CI_AS AS VARCHAR(20))"),
+        (sa.CHAR(8, "Greek_CI_AS"), "CAST(N'é''1' COLLATE Greek_CI_AS AS VARCHAR(8))"),
+        (sa.NVARCHAR(20, "Greek_CI_AS"), "N'é''1'"),
+        (sa.Numeric(20), "N'é''1'"),
+    ],
+)
+def test_a_text_is_compared_in_the_code_page_of_its_column(
+    sqlserver: Server, kind: sa.types.TypeEngine[Any], expected: str
+) -> None:
+    """The index of a varchar column serves no nvarchar, in collations of old."""
+    column = sa.column("code", kind)
+    sql = parsed(sa.select(column).where(column > sqlserver.text(column, "é'1")), sqlserver)
+    assert sql.endswith(f"WHERE code > {expected}")
+
+
 def test_the_clock_of_sql_server(sqlserver: Server) -> None:
     sql = parsed(sqlserver.clock(versions=True), sqlserver)
     assert "MIN_ACTIVE_ROWVERSION()" in sql

@@ -376,9 +376,12 @@ class InvoiceSource:
         return self._id if self.integer_keys else self._database.server.as_text(self._id)
 
     def _within(self, lower: Key | None, upper: Key | None) -> list[sa.ColumnElement[bool]]:
-        """(lower, upper]. A text bound has no type of its own: the server reads it as the key's."""
-        above = self._id.is_not(None) if lower is None else self._id > _bound(lower)
-        return [above] if upper is None else [above, self._id <= _bound(upper)]
+        """(lower, upper]."""
+        above = self._id.is_not(None) if lower is None else self._id > self._bound(lower)
+        return [above] if upper is None else [above, self._id <= self._bound(upper)]
+
+    def _bound(self, key: Key) -> sa.ColumnElement[Any]:
+        return sa.literal(key) if isinstance(key, int) else self._database.server.text(self._id, key)
 
     def _count(self, *conditions: sa.ColumnElement[bool]) -> int:
         query = sa.select(sa.func.count().label("rows")).select_from(self._table).where(*conditions)
@@ -546,10 +549,6 @@ def _is_active(conditions: tuple[tuple[str, str], ...]) -> pl.Expr:
         for number, (_, value) in enumerate(conditions)
     ]
     return (pl.all_horizontal(tests) if tests else pl.lit(True)).alias("is_active")
-
-
-def _bound(key: Key) -> sa.ColumnElement[Any]:
-    return sa.literal(key) if isinstance(key, int) else sa.literal(key, sa.Unicode())
 
 
 def _scalar(frame: pl.DataFrame) -> Any:

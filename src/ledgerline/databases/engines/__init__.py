@@ -134,6 +134,9 @@ class Server(Protocol):
     def instant(self, column: sa.ColumnElement[Any], moment: datetime) -> sa.ColumnElement[Any]:
         """A moment (UTC or local, as the column is) as a value that the column is compared with."""
 
+    def text(self, column: sa.ColumnElement[Any], value: str) -> sa.ColumnElement[Any]:
+        """A text as a value that the column is compared with, so that an index on the column serves it."""
+
     def changed_since(self, column: sa.ColumnElement[Any], bound: datetime | str) -> sa.ColumnElement[bool]:
         """That the column is at the bound or behind it: a moment, or a counter as `clock` tells it.
 
@@ -229,6 +232,11 @@ BOUND_AT_ONCE = 500  # values, twice in a statement: it takes 2,100
 def written_out(column: sa.ColumnElement[Any], integers: Sequence[int]) -> sa.ColumnElement[bool]:
     """`Server.is_among`, written out: to bind thousands of values costs more than the query."""
     return column.in_([sa.literal_column(", ".join(map(str, integers)))]) if integers else sa.false()
+
+
+def plain_text(column: sa.ColumnElement[Any], value: str) -> sa.ColumnElement[Any]:  # noqa: ARG001
+    """`Server.text` of a server that reads it as what the column holds."""
+    return sa.literal(value, sa.Unicode())
 
 
 def in_lots(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:

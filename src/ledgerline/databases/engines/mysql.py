@@ -27,6 +27,7 @@ from ledgerline.databases.engines import (
     Load,
     decoded,
     one_by_one,
+    plain_text,
     texts,
     time_kind,
     without_secondary_indexes,
@@ -266,6 +267,7 @@ class MySQL:
     named_at_once = NAMED_AT_ONCE
     is_among = staticmethod(written_out)
     read_few = staticmethod(one_by_one)
+    text = staticmethod(plain_text)
 
     def create_engine(self, url: DatabaseUrl, limits: Limits, *, read_only: bool) -> sa.Engine:
         return sa.create_engine(

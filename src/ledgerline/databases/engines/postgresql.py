@@ -23,6 +23,7 @@ from ledgerline.databases.engines import (
     Limits,
     Load,
     Query,
+    plain_text,
     render,
     slices,
     texts,
@@ -246,6 +247,8 @@ class PostgreSQL:
     def changed_since(self, column: sa.ColumnElement[Any], bound: datetime | str) -> sa.ColumnElement[bool]:
         assert isinstance(bound, datetime)
         return column >= self.instant(column, bound)
+
+    text = staticmethod(plain_text)
 
     def is_among(self, column: sa.ColumnElement[Any], integers: Sequence[int]) -> sa.ColumnElement[bool]:
         array = sa.literal(f"{{{','.join(map(str, integers))}}}", sa.String())

@@ -30,6 +30,7 @@ from ledgerline.databases.engines import (
     Load,
     decoded,
     one_by_one,
+    plain_text,
     time_kind,
     without_secondary_indexes,
     written_out,
@@ -153,6 +154,7 @@ class SQLite:
     named_at_once = NAMED_AT_ONCE
     is_among = staticmethod(written_out)
     read_few = staticmethod(one_by_one)
+    text = staticmethod(plain_text)
 
     def __init__(self) -> None:
         self._activity: dict[str, sa.Engine] = {}

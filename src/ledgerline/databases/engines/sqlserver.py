@@ -32,6 +32,7 @@ from ledgerline.databases.engines import (
     Limits,
     Load,
     one_by_one,
+    plain_text,
     texts,
     time_kind,
     without_secondary_indexes,
@@ -452,6 +453,13 @@ class SQLServer:
         # To all seven digits; beside a datetimeoffset it is taken as UTC.
         text = moment.isoformat("T", "microseconds") + "0"
         return sa.cast(sa.literal(text, sa.String()), mssql.DATETIME2(7))  # type: ignore[no-untyped-call]
+
+    def text(self, column: sa.ColumnElement[Any], value: str) -> sa.ColumnElement[Any]:
+        """In the code page of a varchar column: beside nvarchar the column would be converted, row by row."""
+        text, kind = plain_text(column, value), column.type
+        if not isinstance(kind, sa.VARCHAR | sa.CHAR) or kind.collation is None or kind.length is None:
+            return text
+        return sa.cast(sa.collate(text, kind.collation), sa.VARCHAR(kind.length))
 
     def changed_since(self, column: sa.ColumnElement[Any], bound: datetime | str) -> sa.ColumnElement[bool]:
         if isinstance(bound, datetime):
