@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledgerline.contacts import forest
 from ledgerline.contacts.forest import Ints, components, parents
 
 _SIZE = 12
@@ -23,8 +25,14 @@ def test_a_component_is_named_by_its_smallest_node(edges: list[tuple[int, int, i
     assert components(left, right, _SIZE).tolist() == expected
 
 
-@given(_edges)
-def test_a_path_to_the_root_is_as_strong_as_any(edges: list[tuple[int, int, int]]) -> None:
+@given(_edges, st.sampled_from([0, 1, 16]))
+def test_a_path_to_the_root_is_as_strong_as_any(edges: list[tuple[int, int, int]], few_steps: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forest, "_FEW_STEPS", few_steps)
+        _check_paths(edges)
+
+
+def _check_paths(edges: list[tuple[int, int, int]]) -> None:
     left, right, strength = _columns(edges)
     labels = components(left, right, _SIZE)
     parent = parents(left, right, strength, np.unique(labels), _SIZE).tolist()
@@ -38,6 +46,13 @@ def test_a_path_to_the_root_is_as_strong_as_any(edges: list[tuple[int, int, int]
             weakest, at, steps = min(weakest, direct[at, parent[at]]), parent[at], steps + 1
             assert steps < _SIZE
         assert node == root or weakest == widest[node][root]
+
+
+def test_a_long_path_is_walked_once() -> None:
+    """As of one person with many records; in steps of the whole graph this would take some minutes."""
+    left = np.arange(200_000)
+    parent = parents(left, left + 1, np.ones_like(left), np.zeros(1, np.int64), len(left) + 1)
+    assert parent.tolist() == [0, *range(200_000)]
 
 
 @given(_edges)

@@ -6,6 +6,7 @@ Each round at least halves their number, and components are people, so a few rou
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,6 +16,7 @@ Ints: TypeAlias = npt.NDArray[np.signedinteger[Any]]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 _NODE = np.int32  # numbers nodes and edges, of which there are fewer than 2³¹
+_FEW_STEPS = 16  # from the root are taken by all paths at once; people have few records
 
 
 def components(left: Ints, right: Ints, size: int) -> Ints:
@@ -36,7 +38,7 @@ def parents(left: Ints, right: Ints, strength: Ints, roots: Ints, size: int) -> 
     ends = left[order[chosen]], right[order[chosen]]
     parent, is_reached = np.arange(size, dtype=_NODE), np.zeros(size, bool)
     is_reached[roots] = True
-    while len(ends[0]):
+    for _ in range(_FEW_STEPS):
         for near, far in (ends, ends[::-1]):
             onward = is_reached[near] & ~is_reached[far]
             parent[far[onward]] = near[onward]
@@ -45,7 +47,24 @@ def parents(left: Ints, right: Ints, strength: Ints, roots: Ints, size: int) -> 
             break
         is_reached[ends[0][reached]] = is_reached[ends[1][reached]] = True
         ends = ends[0][~reached], ends[1][~reached]
+    else:
+        _walk(ends, is_reached, parent)
     return parent
+
+
+def _walk(ends: tuple[Ints, Ints], is_reached: Flags, parent: Ints) -> None:
+    """Go on from the nodes that are reached, one by one: of a person with 50,000 records the path may be as
+    long, and to look at all that is left for each step would take the square of it."""
+    onward: dict[int, list[int]] = defaultdict(list)
+    for one, other in zip(ends[0].tolist(), ends[1].tolist(), strict=True):
+        onward[one].append(other)
+        onward[other].append(one)
+    walked = [node for node in onward if is_reached[node]]
+    for node in walked:  # which grows meanwhile
+        for other in onward.pop(node):
+            if other in onward:  # else it is where we came from
+                parent[other] = node
+                walked.append(other)
 
 
 def _span(left: Ints, right: Ints, size: int) -> tuple[Ints, Flags]:
