@@ -232,12 +232,14 @@ def _sharing(staging: Staging, first_contact_id: int) -> tuple[Query, Query]:
         sa.select(records.c.phone).where(records.c.phone.is_not(None)),
         sa.select(points.c.value),
     ).subquery("further")
+    # Each once: every row of an invoice may be the 'Cash Customer' of one company.
+    names = sa.select(records.c.identity_key).where(records.c.identity_key.is_not(None)).distinct().subquery()
     return sa.union(
         sa.select(contacts.c.id.label("contact_id")).join(emails, contacts.c.email == emails.c.value),
         sa.select(contacts.c.id).join(phones, contacts.c.mobile_e164 == phones.c.value),
     ), sa.union(
         sa.select(source_records.c.contact_id).join(
-            records, source_records.c.identity_key == records.c.identity_key
+            names, source_records.c.identity_key == names.c.identity_key
         ),
         sa.select(records.c.contact_id).where(records.c.contact_id < first_contact_id),
         sa.select(contact_points.c.contact_id).join(values, contact_points.c.value == values.c.value),
