@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from ledgerline.contacts.model import CLEAN
-from ledgerline.contacts.survive import Golden, survive
+from ledgerline.contacts.survive import MOST_FURTHER, Golden, survive
 
 MOBILE, LANDLINE = "+919810012345", "+912226543210"
 LINE = {"record": pl.Int64(), "cluster": pl.Int64(), "trust": pl.Int64(), "position": pl.Int64()}
@@ -115,6 +115,16 @@ def test_every_owner_is_kept_once_the_newest_first() -> None:
     golden = only(survive(records({"owner": "Meera"}, {"owner": "Vikram"}, {"owner": "Meera"}, {})))
     assert golden["owner"] == "Meera"
     assert golden["further_owners"] == ["Vikram"]
+
+
+def test_a_contact_has_only_as_many_values_as_places_can_be_stored() -> None:
+    """Thousands of rows can be one contact; its run must not fail for it."""
+    each = ({"email": f"till{n}@shop.example", "owner": f"Clerk {n}"} for n in range(40_000))
+    golden = survive(records(*each))
+    further = [f"till{n}@shop.example" for n in range(39_998, -1, -1)]  # the newest first
+    assert golden.points["value"].to_list() == further[:MOST_FURTHER]
+    assert golden.points["position"].cast(pl.Int16)[-1] == MOST_FURTHER
+    assert len(only(golden)["further_owners"]) == MOST_FURTHER
 
 
 def test_the_quality_score_is_that_of_the_golden_values() -> None:

@@ -42,6 +42,10 @@ _FIELDS = (
 _GOLDEN_NAMES = {"phone": "mobile_e164"}
 _PLACE_BITS = 32
 
+# So many further values of a kind, and so many further owners, a contact has at most: their places are stored
+# in 16 bits, and people may enter some more. A hundred thousand sales to 'Cash Customer' can be one contact.
+MOST_FURTHER = 32_000
+
 # How complete a value is, 0 to 7; of a field that is not here any value is as complete as another.
 _LEVELS = 8
 _FULL_WORD = r"\p{L}\p{M}*\p{L}[\p{L}\p{M}]*"  # two letters or more: no initial
@@ -67,7 +71,8 @@ class Golden:
     contacts    [cluster, name, honorific, company_name, email, mobile_e164, designation, relationship_type,
                 data_quality_score, owner, further_owners (a list)]
     points      [cluster, kind, value, position]: the further e-mail addresses and phones of each contact
-                (a PointKind), numbered from 1 in the order in which they would stand in for the first
+                (a PointKind), numbered from 1 in the order in which they would stand in for the first; what
+                comes after `MOST_FURTHER` stays with its record alone
     provenance  [cluster, field, record]: who gave each field that has a value; fields as in `contacts`
     """
 
@@ -140,7 +145,7 @@ def _contacts(ordered: pl.DataFrame, givers: dict[str, Ints]) -> pl.DataFrame:
 def _further_owners(ordered: pl.DataFrame) -> pl.Series:
     """The owners of each cluster but the first, each once."""
     owners = ordered.group_by("cluster", maintain_order=True).agg(
-        pl.col("owner").drop_nulls().unique(maintain_order=True).slice(1)
+        pl.col("owner").drop_nulls().unique(maintain_order=True).slice(1, MOST_FURTHER)
     )
     return owners["owner"]
 
@@ -161,7 +166,7 @@ def _points(ordered: pl.DataFrame, kind: PointKind, best: str, further: str) -> 
     )
     position = pl.int_range(pl.len()).over("cluster")
     numbered = values.select("cluster", pl.lit(kind.value).alias("kind"), "value", position.alias("position"))
-    return numbered.filter(pl.col("position") > 0)
+    return numbered.filter(pl.col("position").is_between(1, MOST_FURTHER))
 
 
 def _provenance(ordered: pl.DataFrame, givers: dict[str, Ints]) -> pl.DataFrame:
