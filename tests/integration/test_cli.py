@@ -361,7 +361,7 @@ def test_exit_codes(tmp_path: Path) -> None:
     ledgerline(tmp_path, "ingest", code=2, settings={"DEFAULT_COUNTRY_CODE": "Atlantis"})
     ledgerline(tmp_path, "sample", "sqlite:///data/x.db", "--rows", "0", code=2)
     done = ledgerline(tmp_path, "ingest", code=3)
-    assert "data/invoice.db" in done.stderr
+    assert "There is no file data/invoice.db." in done.stderr
     assert not (tmp_path / "data" / "invoice.db").exists(), "a missing source is not made"
     done = ledgerline(tmp_path, "ingest", code=3, settings={"INVOICE_DATABASE_URL": NOWHERE})
     assert "127.0.0.1:1" in done.stderr

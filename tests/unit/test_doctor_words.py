@@ -11,7 +11,9 @@ import sqlalchemy as sa
 import sqlglot
 from sqlglot import exp
 
+from ledgerline.databases import folders
 from ledgerline.databases.engines import Server, explained, mysql, sqlserver
+from ledgerline.databases.engines.sqlite import SQLite
 from ledgerline.databases.engines.sqlserver import unconnected_dialect
 from ledgerline.databases.engines.sqlserver_query import MAY_WRITE
 from ledgerline.errors import LedgerlineError
@@ -151,6 +153,29 @@ def _explained(server: Server, error: Exception, url: DatabaseUrl) -> Ledgerline
     explained = server.explain(error, url)
     explained.__cause__ = error
     return explained
+
+
+@pytest.mark.parametrize(
+    ("name", "is_allowed", "detail", "remedy"),
+    [
+        ("nowhere/main.db", True, "There is no file", "Check the path"),
+        ("main.db", True, "There is no file", "Check the path"),
+        ("main.db", False, "this process may not make one in", "write to that folder"),
+        ("known.db", True, "SQLite cannot open", "write to it and to"),
+        ("known.db", False, "This process may not read", "read it"),
+    ],
+)
+def test_why_sqlite_opens_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, is_allowed: bool, detail: str, remedy: str
+) -> None:
+    monkeypatch.setattr(folders, "may", lambda path, mode: is_allowed)
+    (tmp_path / "known.db").touch()
+    url = parse_url(f"sqlite:///{(tmp_path / name).as_posix()}")
+    told = SQLite().explain(sqlite3.OperationalError("unable to open database file"), url)
+    assert (told.code, told.exit_code) == ("database_missing", 3)
+    assert detail in told.detail
+    assert name in told.detail
+    assert remedy in told.hint
 
 
 @pytest.mark.parametrize(

@@ -20,13 +20,14 @@ from typing import Final
 
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines import Limits, server_for
+from ledgerline.databases.folders import may
 from ledgerline.databases.migrate import is_known, newest_revision, revision
 from ledgerline.errors import DatabaseError, LedgerlineError, TransientFault
 from ledgerline.operations import doctor_network as network
 from ledgerline.operations.doctor_faults import Fault, Layer, connecting_fault, fault_of
 from ledgerline.operations.doctor_findings import Check, Diagnosis
 from ledgerline.operations.doctor_remedies import remedy
-from ledgerline.operations.doctor_rights import may, missing_file_rights, missing_rights, readers_wait, wire
+from ledgerline.operations.doctor_rights import missing_file_rights, missing_rights, readers_wait, wire
 from ledgerline.operations.doctor_table import TableExamination
 from ledgerline.settings import DatabaseSettings, Settings, describe
 from ledgerline.url import DatabaseUrl, Engine
@@ -308,6 +309,7 @@ class _Examination:
 
     def _explained(self, fault: Fault, otherwise: str) -> str:
         seconds = self.url.connect_timeout or _CONNECT_SECONDS
+        who = "This process" if self.url.engine is Engine.SQLITE else "The login"
         details: Mapping[Fault, str] = {
             Fault.CANNOT_CONNECT: f"{self._place} takes connections, but broke off when it was spoken to.",
             Fault.TOO_MANY_CONNECTIONS: f"{self._place} has no connection left to give.",
@@ -318,7 +320,7 @@ class _Examination:
             Fault.KERBEROS_TICKET_MISSING: "Windows authentication found no Kerberos ticket to show.",
             Fault.LOGIN_FAILED: f"The server refused the login of {self._who}.",
             Fault.DATABASE_MISSING: f"The login may open no database {self.url.database} on {self._place}.",
-            Fault.PERMISSION_DENIED: f"The login may not open the database {self.url.database}.",
+            Fault.PERMISSION_DENIED: f"{who} may not open the database {self.url.database}.",
         }
         return details.get(fault, otherwise)
 

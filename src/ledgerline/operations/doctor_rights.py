@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from ledgerline.databases.folders import may
 from ledgerline.url import DatabaseUrl, Encrypt, Engine
 
 # What a table is made with, and what is done with it: a table belongs to the owner of its schema.
@@ -71,11 +72,6 @@ def readers_wait(connection: sa.Connection) -> bool:
     """On SQL Server: whether who reads waits for who writes, and the other way round."""
     told = connection.execute(READS_BESIDE_WRITERS).scalar()
     return told is not None and not told
-
-
-def may(path: Path, mode: int) -> bool:
-    """As whom a file is opened, where the system tells that from who started the process."""
-    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 def wire(connection: sa.Connection, url: DatabaseUrl) -> str:

@@ -45,6 +45,7 @@ from ledgerline.databases.engines.sqlite_files import (
     passing_file,
     uri,
 )
+from ledgerline.databases.folders import why_unopened
 from ledgerline.errors import (
     ColumnMissing,
     DatabaseError,
@@ -66,6 +67,12 @@ _PAGE_BYTES = 16_384  # fewer pages to find, to check and to copy; only a new fi
 _CHECKPOINT_PAGES = 4_000  # each waits for the disk, and a partition is some thousand pages
 _FEW_ROWS = 1_000  # to fetch them costs less than a file
 _BATCH_ROWS, _ALL_ROWS = "adbc.sqlite.query.batch_rows", "1000000000"
+
+_UNOPENED = ("unable to open database file", "failed to open")  # the latter: ADBC
+_WRITABLE = (
+    "Let the account that runs Ledgerline write to {} and its folder: SQLite needs that even to read a"
+    " database in WAL mode."
+)
 
 
 def file_of(url: DatabaseUrl) -> Path:
@@ -279,13 +286,13 @@ class SQLite:
         text = str(getattr(error, "orig", None) or error)
         if file_of(url).is_dir():  # opened without complaint, and read as a broken disk
             return DatabaseMissing(f"{url.database!r} is a folder.", hint="Name the database's file in it.")
+        if any(words in text for words in _UNOPENED):
+            return why_unopened(file_of(url))
         known: tuple[tuple[str, type[DatabaseError], str], ...] = (
-            ("unable to open database file", DatabaseMissing, f"Check the path {url.database!r}."),
-            ("failed to open", DatabaseMissing, f"Check the path {url.database!r}."),  # ADBC
             ("file is not a database", DatabaseError, f"{url.database!r} is not an SQLite database."),
             ("no such table", TableMissing, "Check the table's name."),
             ("no such column", ColumnMissing, "Check the column's name."),
-            ("readonly database", PermissionDenied, "This process may not write to the file."),
+            ("readonly database", PermissionDenied, _WRITABLE.format(url.database)),
             ("malformed JSON", UnreadableValue, "See which row has a text that is no JSON."),
             ("integer overflow", UnreadableValue, "See which row has a number that is too large."),
             ("database is locked", TransientFault, "Another process writes to it; try again."),
