@@ -107,7 +107,7 @@ def test_edit_unmerge_and_undo_by_hand(told: Installation, monkeypatch: pytest.M
     assert "undid run" in ledgerline(told, monkeypatch, "undo", str(split["runId"]))
     before = told.dump()
     shown = ledgerline(told, monkeypatch, "undo", "3", "--dry-run")
-    assert "would undo run 3" in shown
+    assert "Dry run: this would undo run 3" in shown
     assert "Nothing was changed" in shown
     plan = document(told, monkeypatch, "undo", "3", "--dry-run")
     assert told.dump() == before

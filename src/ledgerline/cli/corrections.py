@@ -54,7 +54,7 @@ def undo(
     if json:
         show.print_json(undo_document(undone))
         return
-    _report(undone, "would undo" if dry_run else "undid")
+    _report(undone)
     if dry_run:
         show.out.print("Nothing was changed: this was a dry run.\n")
         return
@@ -76,8 +76,9 @@ _WHAT = {
 }
 
 
-def _report(undone: Undone, did: str) -> None:
-    show.out.print(f"\n[bold]Run {undone.run.id}[/] {did} run {undone.run.undoes_run}\n")
+def _report(undone: Undone) -> None:
+    who = "[bold]Dry run[/]: this would undo" if undone.dry_run else f"[bold]Run {undone.run.id}[/] undid"
+    show.out.print(f"\n{who} run {undone.run.undoes_run}\n")
     table = Table(box=None, padding=(0, 2), show_header=False)
     for name, counts in (("contacts", undone.contacts), ("source records", undone.records)):
         for fate, count in sorted(counts.items()):
