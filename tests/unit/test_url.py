@@ -186,6 +186,25 @@ def test_forms_of_url(text: str, expected: DatabaseUrl) -> None:
                 application_name="x",
             ),
         ),
+        ("Data Source=file.db;Version=3", url(engine=Engine.SQLITE, database="file.db")),
+        ("Data Source=C:\\app data\\erp.db;", url(engine=Engine.SQLITE, database="C:\\app data\\erp.db")),
+        ("Filename=./erp;Mode=ReadOnly", url(engine=Engine.SQLITE, database="./erp")),
+        (
+            "Driver=SQLite3 ODBC Driver;Database=erp.db;LongNames=0",
+            url(engine=Engine.SQLITE, database="erp.db"),
+        ),
+        ("jdbc:sqlite:data/erp.db", url(engine=Engine.SQLITE, database="data/erp.db")),
+        (
+            "Server=h;Port=3306;Database=main;Uid=sa;Pwd=pw;SslMode=Required",
+            url(
+                engine=Engine.MYSQL,
+                **LOGIN,
+                host="h",
+                port=3306,
+                database="main",
+                options={"sslmode": "REQUIRED"},
+            ),
+        ),
         (
             "jdbc:mysql://h/main?user=sa&password=pw",
             url(engine=Engine.MYSQL, **LOGIN, host="h", database="main"),
@@ -261,6 +280,8 @@ def test_refusals_of_pasted_strings() -> None:
         ("DSN=invoice;UID=sa;PWD=pw", "A DSN"),
         ("Server=np:h;Database=main", "without TCP"),
         ("localhost", "neither a URL"),
+        ("Data Source=:memory:;Version=3", "no database file"),
+        ("Data Source=erp.db;Version=3;Password=pw", "encrypted files"),
     ):
         with pytest.raises(ConnectionStringError, match=said):
             parse_any(text)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ledgerline.errors import DatabaseMissing, DatabaseUnreachable
 
+_LET = "Let the account that runs Ledgerline"
 
 def make_folder_of(file: Path, setting: str) -> None:
     """Where a database can be made when it is first used. `setting`: what names it.
@@ -42,6 +43,3 @@ def why_unopened(file: Path) -> DatabaseMissing:
     return DatabaseMissing(
         f"There is no file {file}.", hint="Check the path: a relative one starts where the command is run."
     )
-
-
-_LET = "Let the account that runs Ledgerline"

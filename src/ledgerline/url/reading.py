@@ -26,6 +26,8 @@ _BRACES_HINT = "A value that holds ';' is written in braces: password={…;…},
 def parse_url(text: str) -> DatabaseUrl:
     """Reads a connection URL. Raises ConnectionStringError, which never holds a part of a password."""
     text = _checked(text)
+    if re.match(r"jdbc:sqlite:(?!//)", text, re.IGNORECASE):
+        return _parse_sqlite(text[12:])
     if text[:5].lower() == "jdbc:":
         return _in_seconds(parse_url(text[5:]))
     if text[:5].lower() == "file:":
@@ -362,16 +364,33 @@ def _parse_keywords(text: str) -> DatabaseUrl:
     if "dsn" in named:
         raise _error("A DSN stands in a file that is not read here.", "Name the server and the database.")
     engine = _engine_of(named)
+    if engine is Engine.SQLITE:
+        return _parse_sqlite_keywords(named)
     if engine is Engine.SQLSERVER:
         pairs = list(_with_servers_split(pairs))
     return _assemble(engine, (pair for pair in pairs if fold(pair.name) != "driver"))
 
 
 def _engine_of(named: Mapping[str, str]) -> Engine:
-    driver = named.get("driver", "")
-    if "host" in named or re.search("postgres|psql", driver, re.IGNORECASE):
+    driver = named.get("driver", "").lower()
+    file = named.get("datasource", "")
+    if "sqlite" in driver or "filename" in named or ("version" in named and file) or _FILE.fullmatch(file):
+        return Engine.SQLITE
+    if "host" in named or re.search("postgres|psql", driver) or named.get("port") == "5432":
         return Engine.POSTGRESQL
-    return Engine.MYSQL if re.search("mysql|mariadb", driver, re.IGNORECASE) else Engine.SQLSERVER
+    is_mysql = re.search("mysql|mariadb", driver) or named.get("port") == "3306"
+    return Engine.MYSQL if is_mysql else Engine.SQLSERVER
+
+
+_FILE: Final = re.compile(r".*\.(?:db3?|sqlite3?|s3db)|:memory:", re.IGNORECASE)
+
+
+def _parse_sqlite_keywords(named: Mapping[str, str]) -> DatabaseUrl:
+    """SQLite's own ADO.NET or ODBC string: all that counts here is which file it is."""
+    paths = [named[name] for name in ("datasource", "filename", "database") if named.get(name)]
+    if named.get("password"):
+        raise _error("The connection string has a password: SQLite's encrypted files cannot be read here.")
+    return _parse_sqlite(paths[0] if paths else "")
 
 
 _PARSERS: Mapping[str, Callable[[str], DatabaseUrl]] = {
