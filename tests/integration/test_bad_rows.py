@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from tests.house import COLUMNS, Installation, contact
+from tests.postgres import PostgresServer
 
 from ledgerline.contacts.texts import storable
 
@@ -258,3 +261,20 @@ def test_keys_of_any_type(tmp_path: Any) -> None:
         "key_missing",
     ]
     assert_nothing_changes(house)
+
+
+@pytest.mark.parametrize(("encoding", "client"), [("LATIN1", ""), ("SQL_ASCII", ""), ("UTF8", "latin1")])
+def test_texts_come_whole_whatever_the_encoding_of_their_database(
+    encoding: str, client: str, tmp_path: Path, postgres: PostgresServer
+) -> None:
+    house = Installation("postgresql", tmp_path, postgres)
+    name = house.settings.invoice.url.database
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}"')
+        connection.execute(f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING {encoding} LOCALE 'C'")
+        if client:
+            connection.execute(f'ALTER DATABASE "{name}" SET client_encoding = {client}')
+    house.write_invoice([GOOD, contact(2, "Jürgen Müßig", email="jm@müßig.example", added_by="Zoë")])
+    house.ingest(partition_rows=1)
+    (jurgen,) = [each for each in house.contacts() if each["sourceRecordIds"] == ["2"]]
+    assert (jurgen["name"], jurgen["email"]) == ("Jürgen Müßig", "jm@müßig.example")

@@ -462,6 +462,19 @@ def test_a_first_run_beside_an_open_transaction_is_followed_by_another(
     assert house.ingest().since is not None
 
 
+def test_a_database_that_writes_days_in_another_way(tmp_path: Path, postgres: PostgresServer) -> None:
+    house = Installation("postgresql", tmp_path, postgres)
+    house.write_invoice([row(n, updated_at=now()) for n in range(1, 6)], further=[updated_at()])
+    database = house.settings.invoice.url.database
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE \"{database}\" SET datestyle = 'German'")
+    house.ingest()
+    house.update(2, contact_person_name="Late Laila", updated_at=now())
+    run = house.ingest()
+    assert run.since is not None
+    assert touched(run) == {"updated": 1}
+
+
 # -- faults that pass by themselves ------------------------------------------------------------------------
 
 

@@ -103,6 +103,8 @@ def libpq(url: DatabaseUrl) -> dict[str, str]:
         "sslpassword": url.key_password.reveal() if url.key_password else "",
         "application_name": url.application_name or "ledgerline",
         "connect_timeout": str(url.connect_timeout or 10),
+        # By default texts come in the database's own encoding, and Arrow takes them for UTF-8.
+        "client_encoding": "UTF8",
     }
     if url.schema:
         given["options"] = f"{given.get('options', '')} -c search_path={url.schema}".strip()
@@ -115,7 +117,8 @@ def _set(calls: Iterable[str]) -> str:
 
 def _session(limits: Limits, *, read_only: bool, set_based: bool = False) -> str:
     """One statement that makes a session what it shall be."""
-    settings = {"statement_timeout": str(limits.statement_ms), "timezone": "UTC"}
+    # Of a day as text, its database may have another notion than ours.
+    settings = {"statement_timeout": str(limits.statement_ms), "timezone": "UTC", "datestyle": "ISO"}
     if read_only:
         settings |= {"default_transaction_read_only": "on", "lock_timeout": "5s"}
     if set_based:
