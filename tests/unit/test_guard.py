@@ -42,6 +42,52 @@ def test_what_people_ask_is_allowed(dialect: Dialect, query: str) -> None:
     assert sqlglot.parse_one(sent, read=SQLGLOT[dialect]) is not None
 
 
+@pytest.mark.parametrize(
+    ("dialect", "query", "sent"),
+    [
+        ("sqlite", "SELECT mod(7.5, 2), log10(x)", "SELECT MOD(7.5, 2), LOG10(`x`)"),
+        ("sqlite", "SELECT 'x' || like('a', 'b')", "SELECT 'x' || LIKE('a', 'b')"),
+        ("sqlite", "SELECT cast(9007199254740993 AS numeric)", "SELECT CAST(9007199254740993 AS NUMERIC)"),
+        *(
+            ("sqlite", f"SELECT cast(x AS {kind})", "SELECT CAST(`x` AS NUMERIC)")
+            for kind in ("boolean", "date", "datetime", "timestamp", "time")
+        ),
+        ("postgresql", "SELECT log10(x), char_length(x)", 'SELECT LOG10("x"), CHAR_LENGTH("x")'),
+        ("postgresql", "SELECT regexp_like(x, 'a' || y)", """SELECT REGEXP_LIKE("x", 'a' || "y")"""),
+        ("postgresql", "SELECT date_part(x, now())", 'SELECT DATE_PART("x", NOW())'),
+        ("postgresql", "SELECT date_part('', x)", """SELECT DATE_PART('', "x")"""),
+        ("postgresql", "SELECT to_char(x, 'MON')", """SELECT TO_CHAR("x", 'MON')"""),
+        (
+            "postgresql",
+            "SELECT timestamp '2024-02-29 13:45'::date::text",
+            "SELECT CAST(CAST(CAST('2024-02-29 13:45' AS TIMESTAMP) AS DATE) AS TEXT)",
+        ),
+        (
+            "postgresql",
+            "SELECT cast('2024-02-29'::date AS timestamp)",
+            "SELECT CAST(CAST('2024-02-29' AS DATE) AS TIMESTAMP)",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_sent_means_what_was_asked(dialect: str, query: str, sent: str) -> None:
+    assert check(query, Dialect(dialect)).sql == sent
+
+
+@pytest.mark.parametrize(
+    ("dialect", "query"),
+    [
+        ("postgresql", "SELECT |/ 4 * 9"),
+        ("postgresql", "SELECT ||/ 27"),
+        ("postgresql", "SELECT @ 1, $1"),
+        ("mysql", "SELECT date_add(x, 1)"),
+        ("tsql", "SELECT eomonth(day, 1, x)"),
+    ],
+)
+def test_what_the_parser_stumbles_over_is_refused(dialect: str, query: str) -> None:
+    with pytest.raises(QueryRefused, match="cannot be read as"):
+        check(query, Dialect(dialect))
+
+
 @pytest.mark.parametrize(("dialect", "query"), list(cases(ATTACKS)))
 def test_attacks_are_refused(dialect: Dialect, query: str) -> None:
     with pytest.raises(QueryRefused) as refusal:

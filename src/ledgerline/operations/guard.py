@@ -25,6 +25,7 @@ from sqlglot.errors import ErrorLevel, SqlglotError
 from ledgerline.databases.engines.querying import Access
 from ledgerline.errors import QueryRefused
 from ledgerline.operations import guard_text
+from ledgerline.operations.guard_dialects import as_written
 from ledgerline.operations.guard_parse import (
     ParameterKey,
     check_characters,
@@ -137,7 +138,11 @@ def access(dialect: Dialect, secret_tables: frozenset[str]) -> Access:
 def _rendered(tree: exp.Expr, rules: Rules) -> str:
     try:
         return tree.sql(
-            rules.dialect, identify=True, comments=False, unsupported_level=ErrorLevel.RAISE, copy=True
+            as_written(rules.dialect),
+            identify=True,
+            comments=False,
+            unsupported_level=ErrorLevel.RAISE,
+            copy=True,
         )
     except (SqlglotError, ValueError):
         raise QueryRefused(

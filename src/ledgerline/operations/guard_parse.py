@@ -13,6 +13,7 @@ from sqlglot import expressions as exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 
 from ledgerline.errors import QueryRefused
+from ledgerline.operations.guard_dialects import as_written
 from ledgerline.operations.guard_rules import Rules
 
 MAX_CHARACTERS: Final = 100_000
@@ -202,8 +203,8 @@ _LITERALS: Final = frozenset(
 
 def parsed(text: str, rules: Rules) -> exp.Expr:
     try:
-        statements = sqlglot.parse(text, read=rules.dialect, error_level=ErrorLevel.IMMEDIATE)
-    except SqlglotError as error:
+        statements = sqlglot.parse(text, read=as_written(rules.dialect), error_level=ErrorLevel.IMMEDIATE)
+    except (SqlglotError, *_STUMBLED) as error:
         raise QueryRefused(
             f"The query cannot be read as {rules.title}{_place_of(error)}.",
             construct="syntax",
@@ -217,7 +218,11 @@ def parsed(text: str, rules: Rules) -> exp.Expr:
     return found[0]
 
 
-def _place_of(error: SqlglotError) -> str:
+# Over arguments that it did not expect the parser stumbles, as over MySQL's `date_add(x, 1)`.
+_STUMBLED: Final = (ValueError, TypeError, AttributeError, LookupError)
+
+
+def _place_of(error: Exception) -> str:
     places = getattr(error, "errors", None)
     if not places or places[0].get("line") is None:
         return ""
