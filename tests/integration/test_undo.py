@@ -7,12 +7,15 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from tests.house import Installation, check_tables, contact
 
+from ledgerline.cli.corrections import kept as kept_command
+from ledgerline.cli.corrections import undo as undo_command
 from ledgerline.databases import runs
 from ledgerline.databases.runs import Run
 from ledgerline.databases.schema import ingestion_runs, leases, messages
@@ -154,6 +157,28 @@ def test_what_a_later_run_changed_is_kept_and_listed(house: Installation) -> Non
     designations = {row["id"]: row["designation"] for row in house.table("contacts")}
     assert designations == {1: "Owner", 2: None}
     check_tables(house)
+
+
+def test_of_many_kept_values_the_first_are_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = Installation("sqlite", tmp_path)
+    house.write_invoice([contact(n, f"Asha Rao{'a' * n}", f"98201 {n:05}") for n in range(1, 31)])
+    run = house.ingest()
+    with house.app() as app:
+        for contact_id in range(1, 31):
+            app.edit(contact_id, {"designation": "Owner"}, by="Lea")
+    monkeypatch.chdir(tmp_path)
+    for name, value in house.environ.items():
+        monkeypatch.setenv(name, value)
+    undo_command(run.id, dry_run=True)
+    assert "… and 10 more, --json lists them" in capsys.readouterr().out
+    undo_command(run.id)
+    told = capsys.readouterr().out
+    assert told.count("all of it") == 20
+    assert f"… and 10 more, see: ledgerline kept {run.id + 1}\n" in told
+    kept_command(run.id + 1)
+    assert capsys.readouterr().out.count("all of it") == 30
 
 
 def test_a_merge_is_undone_though_a_later_run_changed_a_record_of_it(house: Installation) -> None:

@@ -85,8 +85,13 @@ def _report(undone: Undone) -> None:
             table.add_row(f"{count:,}", name, f"[dim]{_WHAT[fate]}[/]")
     show.out.print(table)
     show.out.print()
-    if undone.kept:
-        _list_kept(undone.kept, _KEPT_SHOWN)
+    if not undone.kept:
+        return
+    show.out.print(_kept_table(undone.kept[:_KEPT_SHOWN], len(undone.kept)))
+    if (further := len(undone.kept) - _KEPT_SHOWN) > 0:
+        where = "--json lists them" if undone.dry_run else f"see: ledgerline kept {undone.run.id}"
+        show.out.print(f"… and {further:,} more, {where}")
+    show.out.print()
 
 
 def kept(
@@ -102,28 +107,25 @@ def kept(
         show.print_json([kept_document(row) for row in rows])
     elif rows:
         names = Kept.__dataclass_fields__
-        _list_kept([Kept(**{name: row[name] for name in names}) for row in rows], len(rows))
+        show.out.print(_kept_table([Kept(**{name: row[name] for name in names}) for row in rows], len(rows)))
     else:
         show.out.print(f"Run {run_id} kept nothing.")
 
 
-def _list_kept(kept: Sequence[Kept], limit: int) -> None:
-    table = Table(title=f"Kept ({len(kept):,})", title_justify="left", box=None, padding=(0, 2))
+def _kept_table(kept: Sequence[Kept], of: int) -> Table:
+    table = Table(title=f"Kept ({of:,})", title_justify="left", box=None, padding=(0, 2))
     for heading in ("contact", "source row", "field", "is", "was before the run", "because of"):
         table.add_column(heading, overflow="fold")
-    for one in kept[:limit]:
+    for one in kept:
         table.add_row(
             "" if one.contact_id is None else str(one.contact_id),
             escape(one.source_record_id or ""),
-            camel(one.field) or "",
+            camel(one.field) or "[dim]all of it[/]",
             escape(one.value or "–") if one.field else "",
             escape(one.value_before or "–") if one.field else "",
             _because(one),
         )
-    show.out.print(table)
-    if len(kept) > limit:
-        show.out.print(f"… and {len(kept) - limit:,} more, see: ledgerline kept RUN (the number of the undo)")
-    show.out.print()
+    return table
 
 
 def _because(kept: Kept) -> str:

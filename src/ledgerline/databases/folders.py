@@ -9,6 +9,7 @@ from ledgerline.errors import DatabaseMissing, DatabaseUnreachable
 
 _LET = "Let the account that runs Ledgerline"
 
+
 def make_folder_of(file: Path, setting: str) -> None:
     """Where a database can be made when it is first used. `setting`: what names it.
 
