@@ -81,6 +81,12 @@ def test_health(service: Service) -> None:
     assert document == {"status": "ok", "mainDatabase": "up", "invoiceDatabase": "up"}
 
 
+def test_a_monitor_may_ask_for_the_head_alone(service: Service) -> None:
+    for path in ("/health", "/health/database"):
+        answer = service.request("HEAD", path, key=None)
+        assert (answer.status_code, answer.content) == (200, b"")
+
+
 def test_a_fresh_look(service: Service) -> None:
     document = service.get("/database/health").json()
     for name in ("main", "invoice"):
@@ -224,6 +230,8 @@ def test_queries_are_kept_under_a_name(service: Service) -> None:
     assert service.post(f"{path}/run", json={"params": {"n": 7}}).json()["rows"] == [["name 7"]]
     refused = service.request("PUT", path, json={"database": "main", "query": "DROP TABLE contacts"})
     problem(refused, 422, "query_refused")
+    strange = {"database": "main", "query": "SELECT 1 AS one", "description": "a\0b"}  # PostgreSQL has none
+    problem(service.request("PUT", path, json=strange), 422, "usage")
     assert service.request("DELETE", path).status_code == 204
     problem(service.get(path), 404, "query_missing")
     problem(service.post(f"{path}/run"), 404, "query_missing")
@@ -255,7 +263,8 @@ def test_edges(service: Service) -> None:
     problem(wrong, 405, "method_not_allowed")
     problem(service.post(path, content="x"), 415, "unsupported_media_type")
     as_json = {"Content-Type": "application/json"}
-    problem(service.post(path, content="{", headers=as_json), 400, "not_json")
+    for no_json in (b"{", b'{"query": "SELECT \xff"}', b"[" * 100_000):
+        problem(service.post(path, content=no_json, headers=as_json), 400, "not_json")
     problem(service.post(path, content=b" " * 2_000_000, headers=as_json), 413, "body_too_large")
     in_pieces = (b" " * 500_000 for _ in range(4))
     problem(service.post(path, content=in_pieces, headers=as_json), 413, "body_too_large")

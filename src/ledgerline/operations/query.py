@@ -247,6 +247,8 @@ class Queries:
         """Keep a query under a name; one of that name is replaced. Raises QueryRefused and UsageError."""
         if not name.strip() or len(name) > 100 or not name.isprintable():
             raise UsageError("The name of a query has 1 to 100 printable characters.")
+        if description is not None and "\0" in description:
+            raise UsageError("The description of a query holds a NUL character.")
         self.check(database, text)
         written = text if isinstance(text, str) else text.decode()
         log.save(self._main, name, database, written, by=by[:100], description=description)

@@ -121,6 +121,7 @@ _FRESH = {
 }
 
 
+@router.head("/health", include_in_schema=False)  # how most monitors ask
 @router.get(
     "/health",
     response_model=Health,
@@ -155,6 +156,7 @@ async def health(request: Request, watched: Watched) -> Response:
     return document.answer()
 
 
+@router.head("/health/database", include_in_schema=False)
 @router.get(
     "/health/database",
     response_model=DatabasesHealth,

@@ -87,7 +87,7 @@ TABLE: Final[Mapping[str, tuple[int, str]]] = {
 }
 _WAIT: Final = frozenset({429, 503})
 _OF_STATUS: Final = {
-    400: "bad_request", 401: "unauthorised", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
+    400: "not_json", 401: "unauthorised", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
     406: "not_acceptable", 413: "body_too_large", 415: "unsupported_media_type",
 }  # fmt: skip
 
@@ -195,13 +195,22 @@ def _on_validation(request: Request, error: Exception) -> Response:
     is_json = all(one["type"] != "json_invalid" for one in error.errors())
     request.state.error_code = "validation" if is_json else "not_json"
     if not is_json:
-        return problem("not_json", "The body is no JSON.", "See docs/api.md.", scope=request.scope)
+        return _no_json(request)
     return problem(
         "validation",
         "; ".join(f"{one['where']}: {one['what']}" for one in mistakes[:5]),
         "Correct these and try again; /docs shows what fits.",
         scope=request.scope,
         errors=mistakes,
+    )
+
+
+def _no_json(request: Request) -> Response:
+    return problem(
+        "not_json",
+        "The body is no JSON.",
+        "Send JSON, encoded as UTF-8; see docs/api.md.",
+        scope=request.scope,
     )
 
 
@@ -214,6 +223,8 @@ def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = _OF_STATUS.get(error.status_code, "bad_request" if error.status_code < 500 else "internal_error")
     request.state.error_code = code
+    if code == "not_json":  # bytes that are no UTF-8, or nested without an end
+        return _no_json(request)
     detail = HTTPStatus(TABLE[code][0]).phrase + "."
     headers = {"Allow": _allowed(request)} if code == "method_not_allowed" else error.headers
     return problem(code, detail, "/docs lists what there is.", scope=request.scope, headers=headers)
