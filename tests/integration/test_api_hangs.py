@@ -21,6 +21,8 @@ from tests.serving import KEY, Service
 
 from ledgerline.databases.database import Database
 from ledgerline.databases.migrate import migrate
+from ledgerline.databases.runs import utc_now
+from ledgerline.databases.schema import ingestion_runs, leases
 from ledgerline.url import parse_url
 
 ENDLESS = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT count(*) FROM c"
@@ -218,6 +220,34 @@ def test_it_stops_cleanly_with_a_query_that_never_ends(tmp_path: Path) -> None:
         eventually(lambda: bool(_running(service)))
         assert service.stop() in (0, 1)
         assert not [child for child in psutil.process_iter() if child.ppid() == service.process.pid]
+
+
+def test_who_follows_a_run_does_not_hold_up_its_end(tmp_path: Path) -> None:
+    invoice_database(tmp_path)
+    with Service(tmp_path, SHUTDOWN_TIMEOUT="600000") as service:  # longer than the test waits for its end
+        main = Database(parse_url(f"sqlite:///{tmp_path}/data/main.db"))
+        with main.begin() as connection:
+            now = utc_now()
+            run = {
+                "id": 1,
+                "kind": "ingest",
+                "source_system": "INVOICE",
+                "status": "running",
+                "first_load": True,
+            }
+            run |= {"rules": "1", "first_contact_id": 1, "started_at": now}
+            connection.execute(ingestion_runs.insert().values(**run))
+            holder = f"{socket.gethostname()}:{os.getpid()}"  # it lives
+            lease = {"name": "INVOICE", "holder": holder, "run_id": 1, "token": 1, "beat_at": now}
+            connection.execute(leases.insert().values(**lease))
+        main.close()
+        assert service.key is not None
+        headers = {"X-API-Key": service.key}
+        with service.client.stream("GET", "/ingestion/runs/1/events", headers=headers) as events:
+            lines = events.iter_lines()
+            assert next(lines) == "event: progress"
+            assert service.stop() == 0
+            assert not [line for line in lines if line.startswith("event")]
 
 
 def test_a_main_database_that_was_not_migrated_is_said(server: PostgresServer, tmp_path: Path) -> None:

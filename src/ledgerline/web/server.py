@@ -191,8 +191,9 @@ def run(ledgerline: App, ready: Callable[[], None]) -> None:
     sockets = listening(settings.host, settings.port)
     logs.configure()
     seconds = settings.service.shutdown_ms / 1000
+    app = create_app(ledgerline, ready)
     config = uvicorn.Config(
-        create_app(ledgerline, ready),
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -206,4 +207,6 @@ def run(ledgerline: App, ready: Callable[[], None]) -> None:
     )
     # The server hands the signal on when it is done; by then it has done its work.
     signal.signal(signal.SIGTERM, lambda *_: None)
-    _Server(config, ledgerline, seconds).run(sockets)
+    server = _Server(config, ledgerline, seconds)
+    app.state.is_stopping = lambda: server.should_exit  # who follows a run would hold it up
+    server.run(sockets)

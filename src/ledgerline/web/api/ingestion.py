@@ -82,6 +82,12 @@ def workers(request: Request) -> Workers:
 Starter = Annotated[Workers, Depends(workers)]
 
 
+def is_stopping(request: Request) -> Callable[[], bool]:
+    """Whether the server was told to end; some say nothing of it."""
+    found: Callable[[], bool] = getattr(request.app.state, "is_stopping", lambda: False)
+    return found
+
+
 # -- starting ------------------------------------------------------------------------------------------
 
 
@@ -239,12 +245,15 @@ def existing_run(app: Ledgerline, run_id: RunId) -> Run:
     dependencies=_READS,
 )
 async def follow_run(
-    app: Ledgerline, run: Annotated[Run, Depends(existing_run)]
+    app: Ledgerline,
+    run: Annotated[Run, Depends(existing_run)],
+    is_over: Annotated[Callable[[], bool], Depends(is_stopping)],
 ) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events, each with the run: `progress` whenever it is further, then `finished`.
 
     Ends with `interrupted` instead when nobody works on it any more: the next run goes on with it. Comments
-    keep the connection open. The first event tells how it is now, also to who connects again.
+    keep the connection open. The first event tells how it is now, also to who connects again, as one does
+    when the service was restarted.
     """
     shown: dict[str, Any] | None = None
     number = 0
@@ -254,7 +263,7 @@ async def follow_run(
             number += 1
             shown = document
             yield ServerSentEvent(event=event, id=str(number), data=document)
-        if event != "progress":
+        if event != "progress" or is_over():
             return
         await asyncio.sleep(_LOOKS_EVERY)
 
