@@ -55,6 +55,9 @@ def test_what_people_ask_is_allowed(dialect: Dialect, query: str) -> None:
         ("postgresql", "SELECT log10(x), char_length(x)", 'SELECT LOG10("x"), CHAR_LENGTH("x")'),
         ("postgresql", "SELECT regexp_like(x, 'a' || y)", """SELECT REGEXP_LIKE("x", 'a' || "y")"""),
         ("postgresql", "SELECT date_part(x, now())", 'SELECT DATE_PART("x", NOW())'),
+        ("postgresql", "SELECT current_time, localtime", "SELECT CURRENT_TIME, LOCALTIME"),
+        ("postgresql", 'SELECT "lower"(x)', 'SELECT LOWER("x")'),
+        ("sqlite", 'SELECT "Lower"(x)', "SELECT LOWER(`x`)"),
         ("postgresql", "SELECT date_part('', x)", """SELECT DATE_PART('', "x")"""),
         ("postgresql", "SELECT to_char(x, 'MON')", """SELECT TO_CHAR("x", 'MON')"""),
         (

@@ -16,6 +16,7 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.dialects.sqlite import SQLite
 from sqlglot.generator import Generator
+from sqlglot.generators.postgres import PostgresGenerator
 from sqlglot.generators.sqlite import SQLiteGenerator
 from sqlglot.parsers.postgres import PostgresParser
 from sqlglot.parsers.sqlite import SQLiteParser
@@ -69,8 +70,13 @@ def _type_first(cast: exp.Cast) -> exp.Cast:
     return outer
 
 
+class _PostgresGenerator(PostgresGenerator):
+    TRANSFORMS: ClassVar = {**PostgresGenerator.TRANSFORMS, exp.CurrentTime: lambda *_: "CURRENT_TIME"}
+
+
 class PostgresAsWritten(Postgres):
     Parser = _PostgresParser
+    Generator = _PostgresGenerator
 
 
 class _SQLiteParser(SQLiteParser):

@@ -85,15 +85,17 @@ class Inspection:
     # Each of these is called for its kind of node.
 
     def _check_named_function(self, node: exp.Expr) -> None:
-        name = node.args["this"]
+        written = node.args["this"]
+        is_quoted = isinstance(written, exp.Identifier)
+        name = written.name if is_quoted else written
         known = self._rules.functions
         if isinstance(node.parent, exp.Table | exp.Lateral):
             known = self._rules.table_functions
-        if not isinstance(name, str) or name.lower() not in known:
-            shown = name if isinstance(name, str) else name.name
+        node.set("this", name)  # a quoted one is sent as any other
+        if (name if is_quoted and self._rules.folds else name.lower()) not in known:
             raise QueryRefused(
-                f"The function {shown[:80]} is not allowed.",
-                construct=f"function {shown[:80]}",
+                f"The function {name[:80]} is not allowed.",
+                construct=f"function {name[:80]}",
                 hint="docs/query.md lists the functions that are.",
             )
 
