@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from tests.asking import ROWS, Asked, asked
 from tests.servers import MAIN_ENGINES
 
-from ledgerline.operations.formats import Format, jsonable, written
+from ledgerline.operations.formats import Format, jsonable, plain, written
 
 
 @pytest.fixture(params=MAIN_ENGINES, scope="module")
@@ -174,6 +174,10 @@ def test_a_client_that_hangs_up_ends_the_query(it: Asked) -> None:
 
 def test_values_that_json_does_not_know() -> None:
     assert orjson.dumps(Decimal("12345678901234567890.10"), jsonable) == b"12345678901234567890.10"
+    assert orjson.dumps([Decimal("0E-20"), Decimal("4.00E-8"), Decimal("1E+3")], jsonable) == (
+        b"[0.00000000000000000000,0.0000000400,1000]"
+    )
+    assert [plain(Decimal(text)) for text in ("0E-2", "1E-7", "NaN")] == ["0.00", "0.0000001", "NaN"]
     assert jsonable(Decimal("NaN")) == "NaN"
     assert jsonable(b"\x00\xff") == "0x00ff"
     assert jsonable(timedelta(days=-1, seconds=1)) == "-23:59:59"

@@ -89,7 +89,7 @@ def plain(value: Any) -> Any:
 def jsonable(value: Any) -> Any:
     """What JSON has no form for: numbers keep all their digits, bytes are 0x…, the rest is text."""
     if isinstance(value, Decimal):
-        return orjson.Fragment(str(value)) if value.is_finite() and "E" not in str(value) else str(value)
+        return orjson.Fragment(f"{value:f}") if value.is_finite() else str(value)
     if isinstance(value, bytes | bytearray | memoryview):
         return f"0x{bytes(value).hex()}"
     if isinstance(value, timedelta):
@@ -223,7 +223,9 @@ def _cell(value: Any) -> Any:  # noqa: PLR0911  # one for each kind of value
         return value
     if isinstance(value, bool):
         return str(value).lower()
-    if value is None or isinstance(value, int | float | Decimal):
+    if isinstance(value, Decimal):
+        return f"{value:f}"  # an average of zeros is no "0E-20"
+    if value is None or isinstance(value, int | float):
         return value
     if isinstance(value, date | datetime | time):
         return value.isoformat()
