@@ -189,13 +189,14 @@ def test_bytes_and_big_numbers(it: Asked) -> None:
     query = (
         "SELECT 12345678901234567890.5::numeric AS a, 'x'::bytea AS b, timestamp '2024-02-29 12:00:00' AS c,"
         " date '2024-02-29' AS d, '{\"k\": [1]}'::jsonb AS e, array[1,2] AS f, 'infinity'::timestamp AS g,"
-        " 'NaN'::double precision AS h, interval '26 hours' AS i, true AS j"
+        " 'NaN'::double precision AS h, interval '26 hours' AS i, true AS j, date '0044-03-15 BC' AS k"
     )
     text = answer(it, query, Format.NDJSON).decode()
     assert '"a":12345678901234567890.5' in text
     row = json.loads(text.splitlines()[0])
-    assert [row[name] for name in "bcdefghij"] == [
-        "0x78", "2024-02-29T12:00:00", "2024-02-29", {"k": [1]}, [1, 2], "infinity", None, "26:00:00", True
+    assert [row[name] for name in "bcdefghijk"] == [
+        "0x78", "2024-02-29T12:00:00", "2024-02-29", {"k": [1]}, [1, 2], "infinity", None, "26:00:00", True,
+        "0044-03-15 BC",
     ]  # fmt: skip
     for form in (Format.CSV, Format.ARROW, Format.JSON):
         assert b"2024-02-29T12:00:00" in answer(it, query, form)

@@ -23,7 +23,7 @@ _LOCK_MS = 5_000
 
 
 class _Text(Loader):
-    """Dates as ISO 8601 text: PostgreSQL's reach further than Python's, and `infinity` is one of them."""
+    """Moments as ISO 8601 text: PostgreSQL's reach further than Python's, and `infinity` is one of them."""
 
     def load(self, data: Any) -> str:
         return bytes(data).replace(b" ", b"T", 1).decode("utf-8", "replace")
@@ -94,9 +94,10 @@ def open_session(url: DatabaseUrl, limits: Limits) -> PostgreSQLSession:
         )
         connection.commit()
         connection.read_only = True
-        for name in ("date", "time", "timetz", "timestamp", "timestamptz"):
+        for name in ("timestamp", "timestamptz"):
             connection.adapters.register_loader(name, _Text)
-        connection.adapters.register_loader("interval", _Words)
+        for name in ("date", "time", "timetz", "interval"):
+            connection.adapters.register_loader(name, _Words)
     except BaseException:
         connection.close()
         raise
