@@ -15,11 +15,13 @@ from sqlglot import expressions as exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.dialects.sqlite import SQLite
+from sqlglot.dialects.tsql import TSQL
 from sqlglot.generator import Generator
 from sqlglot.generators.postgres import PostgresGenerator
 from sqlglot.generators.sqlite import SQLiteGenerator
 from sqlglot.parsers.postgres import PostgresParser
 from sqlglot.parsers.sqlite import SQLiteParser
+from sqlglot.parsers.tsql import TSQLParser
 
 # What `guard_tree` looks into: how long a series is, how often a text is repeated, what is trimmed.
 _UNDERSTOOD: Final = frozenset(
@@ -104,7 +106,25 @@ class SQLiteAsWritten(SQLite):
     Generator = _SQLiteGenerator
 
 
-_AS_WRITTEN: Final[dict[str, type[Dialect]]] = {"postgres": PostgresAsWritten, "sqlite": SQLiteAsWritten}
+class _TSQLParser(TSQLParser):
+    """Only these: others take parts of dates, which the parser has to know from columns."""
+
+    FUNCTIONS: ClassVar = {
+        name: build
+        for name, build in TSQLParser.FUNCTIONS.items()
+        if name not in ("FORMAT", "LOG10", "SQUARE", "SYSDATETIME", "EOMONTH")
+    }
+
+
+class TSQLAsWritten(TSQL):
+    Parser = _TSQLParser
+
+
+_AS_WRITTEN: Final[dict[str, type[Dialect]]] = {
+    "postgres": PostgresAsWritten,
+    "sqlite": SQLiteAsWritten,
+    "tsql": TSQLAsWritten,
+}
 
 
 def as_written(dialect: str) -> str | type[Dialect]:
