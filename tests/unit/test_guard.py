@@ -52,6 +52,8 @@ def test_what_people_ask_is_allowed(dialect: Dialect, query: str) -> None:
             ("sqlite", f"SELECT cast(x AS {kind})", "SELECT CAST(`x` AS NUMERIC)")
             for kind in ("boolean", "date", "datetime", "timestamp", "time")
         ),
+        ("mysql", "SELECT utc_date(), log10(x)", "SELECT UTC_DATE(), LOG10(`x`)"),
+        ("mysql", "SELECT mod(x, 2 in (y)), x mod 2", "SELECT MOD(`x`, 2 IN (`y`)), `x` % 2"),
         ("tsql", "SELECT format(x, y), log10(x)", "SELECT FORMAT([x], [y]), LOG10([x])"),
         ("tsql", "SELECT square(x), sysdatetime()", "SELECT SQUARE([x]), SYSDATETIME()"),
         ("tsql", "SELECT eomonth(x, 1)", "SELECT EOMONTH([x], 1)"),

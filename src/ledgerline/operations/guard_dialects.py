@@ -13,12 +13,14 @@ from typing import Any, ClassVar, Final
 from sqlglot import TokenType
 from sqlglot import expressions as exp
 from sqlglot.dialects.dialect import Dialect
+from sqlglot.dialects.mysql import MySQL
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.dialects.sqlite import SQLite
 from sqlglot.dialects.tsql import TSQL
 from sqlglot.generator import Generator
 from sqlglot.generators.postgres import PostgresGenerator
 from sqlglot.generators.sqlite import SQLiteGenerator
+from sqlglot.parsers.mysql import MySQLParser
 from sqlglot.parsers.postgres import PostgresParser
 from sqlglot.parsers.sqlite import SQLiteParser
 from sqlglot.parsers.tsql import TSQLParser
@@ -106,27 +108,39 @@ class SQLiteAsWritten(SQLite):
     Generator = _SQLiteGenerator
 
 
-class _TSQLParser(TSQLParser):
-    """Only these: others take parts of dates, which the parser has to know from columns."""
+# Of these dialects only some: other functions take parts of dates, which the parser has to tell from columns.
 
-    FUNCTIONS: ClassVar = {
-        name: build
-        for name, build in TSQLParser.FUNCTIONS.items()
-        if name not in ("FORMAT", "LOG10", "SQUARE", "SYSDATETIME", "EOMONTH")
-    }
+
+def _without(functions: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: build for name, build in functions.items() if name not in names}
+
+
+class _TSQLParser(TSQLParser):
+    FUNCTIONS: ClassVar = _without(
+        TSQLParser.FUNCTIONS, "FORMAT", "LOG10", "SQUARE", "SYSDATETIME", "EOMONTH"
+    )
 
 
 class TSQLAsWritten(TSQL):
     Parser = _TSQLParser
 
 
+class _MySQLParser(MySQLParser):
+    FUNCTIONS: ClassVar = _without(MySQLParser.FUNCTIONS, "MOD", "LOG10", "LOG2", "UTC_DATE")
+
+
+class MySQLAsWritten(MySQL):
+    Parser = _MySQLParser
+
+
 _AS_WRITTEN: Final[dict[str, type[Dialect]]] = {
     "postgres": PostgresAsWritten,
     "sqlite": SQLiteAsWritten,
     "tsql": TSQLAsWritten,
+    "mysql": MySQLAsWritten,
 }
 
 
-def as_written(dialect: str) -> str | type[Dialect]:
+def as_written(dialect: str) -> type[Dialect]:
     """What reads and writes this dialect, by sqlglot's name of it."""
-    return _AS_WRITTEN.get(dialect, dialect)
+    return _AS_WRITTEN[dialect]
