@@ -328,6 +328,39 @@ def test_init_refuses_what_it_cannot_read(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_nobody_answers_the_questions(tmp_path: Path) -> None:
+    done = ledgerline(tmp_path, "init", code=2)
+    assert "--invoice URL --main URL" in done.stderr
+    done = ledgerline(tmp_path, "config", "export", "all.age", code=2)
+    assert "Set BACKUP_PASSPHRASE" in done.stderr
+    assert list(tmp_path.glob("*.age")) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals of this kind")
+def test_a_question_can_be_left_by_ctrl_c(tmp_path: Path) -> None:
+    """Polars' own handler would let the read go on."""
+    keyboard, terminal = os.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "init"],
+        cwd=tmp_path,
+        env=environment(tmp_path, {}),
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.read(len("Invoice database")) == "Invoice database"
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+        os.close(keyboard)
+        os.close(terminal)
+    assert process.returncode == 130
+
+
 def test_init_leaves_no_env_that_others_can_read(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("PORT=4003\n")

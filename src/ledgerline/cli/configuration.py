@@ -14,6 +14,7 @@ from rich.table import Table
 
 from ledgerline.app import App
 from ledgerline.cli import show
+from ledgerline.cli.asking import ask
 from ledgerline.cli.env_file import write_env
 from ledgerline.cli.opened import opened
 from ledgerline.cli.options import Json
@@ -115,7 +116,7 @@ def export_config(
 ) -> None:
     """Settings, saved queries and the hashes of API keys in one file, encrypted by BACKUP_PASSPHRASE."""
     with opened() as app:
-        passphrase = _passphrase(app.settings.backups.passphrase)
+        passphrase = _passphrase(app.settings.backups.passphrase, new=True)
         is_there = revision(app.main) == newest_revision()
         sealed = seal_config(given_values(), app.main if is_there else None, passphrase)
     try:
@@ -172,8 +173,9 @@ def _overruled(values: Mapping[str, str]) -> list[str]:
     return [name for name, value in values.items() if os.environ.get(name, value) != value]
 
 
-def _passphrase(known: Secret | None) -> Secret:
-    """That of the settings, of the environment, or what is typed in."""
+def _passphrase(known: Secret | None, *, new: bool = False) -> Secret:
+    """That of the settings, of the environment, or what is typed in; `new`: what it seals is yet to be."""
     if known is not None:
         return known
-    return Secret(os.environ.get("BACKUP_PASSPHRASE") or typer.prompt("Passphrase", hide_input=True))
+    given = os.environ.get("BACKUP_PASSPHRASE")
+    return Secret(given or ask("Passphrase", otherwise="Set BACKUP_PASSPHRASE.", secret=True, new=new))

@@ -13,7 +13,10 @@ from ledgerline.settings import render_env
 def write_env(file: Path, values: Mapping[str, str]) -> None:
     """Raises SettingsError: no line can hold one of the values; OSError."""
     text, target = render_env(values), file.resolve()
-    handle, name = tempfile.mkstemp(prefix=".env-", dir=target.parent)  # readable by its owner alone
+    try:
+        handle, name = tempfile.mkstemp(prefix=".env-", dir=target.parent)  # readable by its owner alone
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target)) from error  # not under the passing name
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as written:
             written.write(text)

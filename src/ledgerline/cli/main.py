@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
 from typing import Annotated, NoReturn, TextIO
 
@@ -69,6 +70,10 @@ def main() -> NoReturn:
     """Run the command line and exit with the codes of docs/cli.md."""
     for stream in (sys.stdout, sys.stderr):
         _print_everything(stream)
+    if hasattr(signal, "siginterrupt"):  # not on Windows
+        # Polars has put its handler before Python's, and with it a read goes on after Ctrl-C: no question
+        # could be left before it is answered.
+        signal.siginterrupt(signal.SIGINT, True)
     try:
         app()
     except LedgerlineError as error:

@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from ledgerline.cli import show
+from ledgerline.cli.asking import ask
 from ledgerline.cli.env_file import write_env
 from ledgerline.cli.opened import opened
 from ledgerline.databases.database import Database
@@ -17,6 +18,8 @@ from ledgerline.settings import load_settings
 from ledgerline.url import DatabaseUrl, parse_any
 
 _HELP = "A connection string as you have it: URL, JDBC, ODBC or ADO.NET."
+_COUNTRY = "Country of phones without a country code"
+_OPTIONS = "Answer by options: ledgerline init --invoice URL --main URL --country IN"
 
 
 def register(app: typer.Typer) -> None:
@@ -27,9 +30,7 @@ def register(app: typer.Typer) -> None:
 def init(
     invoice: Annotated[str | None, typer.Option(help=f"The invoice database. {_HELP}")] = None,
     main: Annotated[str | None, typer.Option(help=f"The main database. {_HELP}")] = None,
-    country: Annotated[
-        str | None, typer.Option(help="Country of phones without a country code, such as IN.")
-    ] = None,
+    country: Annotated[str | None, typer.Option(help=f"{_COUNTRY}, such as IN.")] = None,
     force: Annotated[bool, typer.Option(help="Replace an .env that is there.")] = False,
 ) -> None:
     """Ask where the two databases are, write .env, and try both connections."""
@@ -40,7 +41,7 @@ def init(
         )
     invoice_url = _asked(invoice, "Invoice database (read only)", "sqlite:///data/invoice.db")
     main_url = _asked(main, "Main database", "sqlite:///data/main.db")
-    region = country or typer.prompt("Country of phones without a country code", default="IN")
+    region = country or ask(_COUNTRY, otherwise=_OPTIONS, default="IN")
     values = {
         "DATABASE_URL": main_url.render(mask=False),
         "INVOICE_DATABASE_URL": invoice_url.render(mask=False),
@@ -63,7 +64,8 @@ def init(
 
 def _asked(given: str | None, question: str, default: str) -> DatabaseUrl:
     while True:
-        text = given or typer.prompt(f"{question}: URL, JDBC, ODBC or ADO.NET string", default=default)
+        what = f"{question}: URL, JDBC, ODBC or ADO.NET string"
+        text = given or ask(what, otherwise=_OPTIONS, default=default)
         try:
             return parse_any(text)
         except LedgerlineError as error:
