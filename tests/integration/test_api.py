@@ -208,6 +208,13 @@ def test_what_is_not_answered(service: Service, body: Any, code: str) -> None:
     problem(service.post("/database/query/main", json=body), 422, code)
 
 
+@pytest.mark.parametrize("params", [[[1]], {"n": [1]}, {"n": {}}, "x", 5])
+def test_parameters_of_no_such_kind_are_one_mistake(service: Service, params: Any) -> None:
+    document = service.post("/database/query/main", json={"query": "SELECT :n AS x", "params": params}).json()
+    assert [mistake["where"] for mistake in document["errors"]] == ["body.params"]
+    assert "a list for ? nor an object for :name" in document["detail"]
+
+
 def test_queries_are_told_and_a_running_one_is_stopped(service: Service) -> None:
     service.ask("SELECT 'a literal' AS x")
     newest = service.get("/database/queries?limit=1").json()[0]

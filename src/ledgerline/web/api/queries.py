@@ -6,7 +6,18 @@ from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
+from pydantic import (
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import PydanticCustomError
 
 from ledgerline.app import App
 from ledgerline.databases import queries as log
@@ -31,7 +42,21 @@ Scalar = StrictStr | StrictBool | StrictInt | Annotated[StrictFloat, Field(allow
 QueryText = Annotated[
     str, Field(min_length=1, max_length=100_000, examples=["SELECT name FROM contacts WHERE id = :id"])
 ]
-Parameters = list[Scalar] | dict[str, Scalar]
+
+
+def _mistakes_as_one(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """One sentence, in place of one for each type that a parameter is not."""
+    try:
+        return read(value)
+    except ValidationError:
+        raise PydanticCustomError(
+            "parameters",
+            "It is neither a list for ? nor an object for :name, with values that are text, numbers, true,"
+            " false or null",
+        ) from None
+
+
+Parameters = Annotated[list[Scalar] | dict[str, Scalar], WrapValidator(_mistakes_as_one)]
 Name = Annotated[str, Path(min_length=1, max_length=100)]
 
 _RUNS = (
