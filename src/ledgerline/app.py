@@ -201,10 +201,15 @@ class App:
         return undo(self.main, run_id, strict=strict, dry_run=dry_run)
 
     def kept(self, run_id: int) -> list[dict[str, Any]]:
-        """What an undo left as it was. Raises UsageError when there is no such run."""
+        """What an undo left as it was. Raises UsageError when there is no such run, or it is no undo."""
         self.prepare()
-        if runs.get(self.main, run_id) is None:
+        run = runs.get(self.main, run_id)
+        if run is None:
             raise UsageError(f"There is no run {run_id}.", hint="See: ledgerline runs")
+        if run.kind != "undo":
+            raise UsageError(
+                f"Run {run_id} is not an undo.", hint="Give the number of the undo, see: ledgerline runs"
+            )
         return reports.kept_by_undo(self.main, run_id)
 
     def unmerge(self, contact_id: int, record_ids: Sequence[str] = ()) -> Unmerged:

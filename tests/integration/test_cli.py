@@ -127,6 +127,28 @@ def test_runs(sampled: Path) -> None:
     assert "succeeded" in ledgerline(sampled, "runs").stdout
 
 
+@pytest.mark.parametrize(
+    "arguments", [("runs",), ("history", "1"), ("query", "SELECT 'a' AS name, 'b' AS x")]
+)
+def test_no_line_of_a_table_is_filled_up_with_blanks(sampled: Path, arguments: tuple[str, ...]) -> None:
+    lines = ledgerline(sampled, *arguments).stdout.splitlines()
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_lists_with_nothing_in_them_say_so(tmp_path: Path) -> None:
+    for arguments, said in (
+        (("keys", "list"), "There are no keys."),
+        (("backup", "list"), "There is no backup yet."),
+        (("queries",), "Nobody has asked anything yet."),
+        (("queries", "--saved"), "No query is saved."),
+    ):
+        assert said in ledgerline(tmp_path, *arguments).stdout
+
+
+def test_only_an_undo_keeps_anything(sampled: Path) -> None:
+    assert "Run 1 is not an undo." in ledgerline(sampled, "kept", "1", code=2).stderr
+
+
 def test_rejects(sampled: Path) -> None:
     run = json.loads((sampled / "run.json").read_text(encoding="utf-8"))
     lines = ledgerline(sampled, "rejects", "1", "--json").stdout.splitlines()
@@ -340,8 +362,10 @@ def test_nobody_answers_the_questions(tmp_path: Path) -> None:
 def test_a_question_can_be_left_by_ctrl_c(tmp_path: Path) -> None:
     """Polars' own handler would let the read go on."""
     keyboard, terminal = os.openpty()
+    # Whoever started the tests may have left SIGINT ignored, as shells do in the background.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     process = subprocess.Popen(
-        [*COMMAND, "init"],
+        [sys.executable, "-c", f"{heard}; from ledgerline.cli.main import main; main()", "init"],
         cwd=tmp_path,
         env=environment(tmp_path, {}),
         stdin=terminal,

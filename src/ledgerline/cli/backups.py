@@ -58,7 +58,10 @@ def list_backups(json: Json = False) -> None:
         rows = sum(content.rows for content in one.tables.values())
         state = "[red]files are missing[/]" if one.id in lacking else _state(one)
         table.add_row(one.id, _size(one), f"{rows:,}", state)
-    show.out.print(table)
+    if found:
+        show.out.print(table)
+    else:
+        show.out.print("There is no backup yet. Take one with: ledgerline backup create")
     for name in damaged:
         show.err.print(
             f"[yellow]note:[/] The manifest of {escape(name)} is damaged: nothing of it can be restored."

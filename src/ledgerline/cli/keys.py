@@ -55,6 +55,9 @@ def list_keys(
     if json:
         show.print_json([key_document(key) for key in found])
         return
+    if not found:
+        show.out.print("There are no keys. Make one with: ledgerline keys create --name NAME --scope read")
+        return
     table = Table("id", "name", "scopes", "created (UTC)", "expires", "state", box=None, padding=(0, 2))
     for key in found:
         state = "[green]live[/]" if key.is_live(utc_now()) else "revoked" if key.revoked_at else "expired"
@@ -88,4 +91,4 @@ def _lifetime(text: str) -> timedelta | None:
     try:
         return duration(text)
     except SettingsError:
-        raise UsageError(f"{text!r} is no life of a key.", hint="Write 90d, 12h, 30m, 4w or never.") from None
+        raise UsageError(f"{text!r} is not a duration.", hint="Write 90d, 12h, 30m, 4w or never.") from None

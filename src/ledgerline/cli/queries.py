@@ -167,14 +167,18 @@ def queries(
             found = log.all_saved(app.main)
             if as_json:
                 show.print_json([saved_query_document(query) for query in found])
-            else:
+            elif found:
                 show.out.print(_saved_table(found))
+            else:
+                show.out.print('No query is saved. Save one with: ledgerline query --save NAME "SELECT …"')
             return
         entries = app.queries.logged(slowest=slowest, limit=limit)
     if as_json:
         show.print_json([logged_query_document(entry) for entry in entries])
-    else:
+    elif entries:
         show.out.print(_log_table(entries))
+    else:
+        show.out.print('Nobody has asked anything yet. Ask with: ledgerline query "SELECT …"')
 
 
 def _saved_table(found: list[SavedQuery]) -> Table:

@@ -30,15 +30,27 @@ from ledgerline.errors import LedgerlineError
 
 _WIDE = 400  # columns where there is no terminal: nothing is cut off in a file or a pipe
 
-out = Console(
-    highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else _WIDE
-)
-err = Console(
-    stderr=True,
-    highlight=False,
-    soft_wrap=not sys.stderr.isatty(),
-    width=None if sys.stderr.isatty() else _WIDE,
-)
+
+class _Plain(Console):
+    """Where there is no terminal: no line of a table is filled up with blanks."""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        with self.capture() as captured:
+            super().print(*objects, **how)
+        text = captured.get()
+        if any(isinstance(each, Table) for each in objects):
+            text = "\n".join(line.rstrip() for line in text.split("\n"))
+        self.file.write(text)
+        self.file.flush()
+
+
+def _console(*, stderr: bool) -> Console:
+    if (sys.stderr if stderr else sys.stdout).isatty():
+        return Console(stderr=stderr, highlight=False)
+    return _Plain(stderr=stderr, highlight=False, soft_wrap=True, width=_WIDE)
+
+
+out, err = _console(stderr=False), _console(stderr=True)
 
 _ACTED_ON = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
