@@ -283,6 +283,21 @@ def test_what_is_piped_is_utf8_whatever_the_locale(monkeypatch: pytest.MonkeyPat
     assert json.loads(written.getvalue().decode().splitlines()[-1]) == {"name": "आशा → \udc80"}
 
 
+def test_good_and_bad_do_not_look_alike_where_a_terminal_lacks_their_signs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = io.BytesIO()
+    terminal = io.TextIOWrapper(written, encoding="cp1252")
+    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setattr(sys, "argv", ["ledgerline", "ingest", "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    print("✓ ✗ → é आ")
+    sys.stdout.flush()
+    assert written.getvalue().decode("cp1252").splitlines()[-1] == "ok x -> é ?"
+
+
 # -- setting up ----------------------------------------------------------------------------------------------
 
 

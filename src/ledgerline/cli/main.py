@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import signal
 import sys
@@ -86,13 +87,26 @@ def main() -> NoReturn:
 
 
 def _print_everything(stream: TextIO) -> None:
-    """A terminal prints what it can. A file or a pipe gets UTF-8, whatever the locale, as JSON has to be."""
+    """A terminal prints what it can, and signs of ours that it lacks by others; for good and bad may not look
+    alike. A file or a pipe gets UTF-8, whatever the locale, as JSON has to be.
+    """
     if not isinstance(stream, io.TextIOWrapper):
         return
     if stream.isatty():
-        stream.reconfigure(errors="replace")
+        codecs.register_error("ledgerline", _by_other_signs)
+        stream.reconfigure(errors="ledgerline")
     else:
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+_OTHER_SIGNS = {"✓": "ok", "✗": "x", "→": "->", "–": "-", "…": "..."}
+
+
+def _by_other_signs(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    signs = error.object[error.start : error.end]
+    return "".join(_OTHER_SIGNS.get(sign, "?") for sign in signs), error.end
 
 
 def _of_a_file(error: OSError) -> LedgerlineError:
