@@ -71,6 +71,12 @@ def test_what_is_missing_is_named(folder: Path, sql: str, named: str) -> None:
     assert named in ledgerline(folder, "query", sql).stderr
 
 
+def test_parameters_that_do_not_fit_are_told_as_they_are_typed(folder: Path) -> None:
+    done = ledgerline(folder, "query", "--param", "5", "SELECT :a AS a")
+    assert done.returncode == 2
+    assert "--param NAME=VALUE for :NAME" in done.stderr
+
+
 def test_a_check_needs_no_database(tmp_path: Path) -> None:
     nowhere = f"postgresql://u@127.0.0.1:{free_port()}/x"
     done = ledgerline(tmp_path, "query", "--check", "SELECT A FROM B", DATABASE_URL=nowhere)

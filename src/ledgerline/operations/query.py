@@ -349,7 +349,8 @@ def bound(checked: Checked, parameters: Parameters) -> list[Any]:
         told += [f"it does not use {', '.join(unknown)}"] if unknown else []
         raise QueryParameters(
             f"The parameters do not fit the query: {'; '.join(told)}.",
-            hint="Send a list for ?, an object for :name.",
+            hint="Give a list for ?, an object for :name; on the command line, in order:"
+            " --param VALUE for ?, --param NAME=VALUE for :NAME.",
         )
     return [_value(key, given[key]) for key in keys]
 

@@ -178,7 +178,7 @@ def _settled_sqlserver(url: DatabaseUrl, notices: list[str]) -> DatabaseUrl:
         notices.append("Windows authentication is on: the user and password are ignored.")
         url = replace(url, user="", password=None)
     elif not (url.windows_auth or url.user or "authentication" in options):
-        notices.append("There is no login: add a user and password, or integratedSecurity=true.")
+        notices.append("There is no login: add a user and password, or Windows authentication.")
     if url.instance and url.port:
         notices.append("A port and an instance are given: the port is used, the instance is not looked up.")
     if url.encrypt is Encrypt.STRICT and url.trust_server_certificate:
