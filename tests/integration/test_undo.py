@@ -21,6 +21,7 @@ from ledgerline.databases.runs import Run
 from ledgerline.databases.schema import ingestion_runs, leases, messages
 from ledgerline.errors import Cancelled, LeaseLost, RunInProgress, SourcePaused, UndoRefused, UsageError
 from ledgerline.ingest.run import Cancel
+from ledgerline.ingest.scope import Wanted
 from ledgerline.ingest.undo import Undone
 
 ASHA = contact(1, "Asha Rao", "+91 98200 12345", "asha.rao@lotus.example", added_by="Kim")
@@ -318,6 +319,21 @@ def test_a_process_that_lost_its_lease_cannot_undo(
         house.undo(run)
     monkeypatch.undo()
     assert house.dump() == before
+
+
+@pytest.mark.parametrize("turns", ["BABA", "ABAB", "ABBA", "BAAB", "BABBBA"])
+def test_a_reject_is_open_while_its_run_is_in_effect_and_the_one_that_settled_it_is_not(
+    house: Installation, turns: str
+) -> None:
+    house.write_invoice([ASHA, BRAM, contact(5, "Dov Katz", email="none")])
+    last = {"A": house.ingest()}
+    house.change("DELETE FROM {contacts} WHERE contactid = 5")
+    last["B"] = house.ingest(wanted=Wanted(full=True))
+    in_effect = {"A": True, "B": True}
+    for turn in turns:
+        last[turn] = house.undo(last[turn]).run
+        in_effect[turn] = not in_effect[turn]
+        assert len(house.open_rejects()) == int(in_effect["A"] and not in_effect["B"])
 
 
 def test_a_reject_that_was_settled_twice_stays_settled(house: Installation) -> None:

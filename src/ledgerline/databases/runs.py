@@ -306,19 +306,24 @@ def undone_by(main: Database, run_id: int) -> int | None:
 
 def oldest_unread(connection: sa.Connection, system: str) -> Run | None:
     """The first ingestion that is undone, and whose rows none has read since; None: there is none."""
+    by = undos_of_ingestions(connection, system)
+    last_read = max((run_id for run_id, undo in by.items() if undo is None), default=0)
+    first = next((run_id for run_id, undo in by.items() if undo is not None and undo > last_read), None)
+    return None if first is None else get_in(connection, first)
+
+
+def undos_of_ingestions(connection: sa.Connection, system: str) -> dict[int, int | None]:
+    """For each ingestion, in order, the undo because of which it is not in effect, or None: it is."""
     ingests = sa.select(ingestion_runs.c.id).where(
         ingestion_runs.c.source_system == system,
         ingestion_runs.c.status == "succeeded",
         ingestion_runs.c.kind == "ingest",
     )
     undos = _undos(connection)
-    by = {
+    return {
         run_id: _undo_in_effect(run_id, undos)
         for run_id in connection.execute(ingests.order_by(ingestion_runs.c.id)).scalars()
     }
-    last_read = max((run_id for run_id, undo in by.items() if undo is None), default=0)
-    first = next((run_id for run_id, undo in by.items() if undo is not None and undo > last_read), None)
-    return None if first is None else get_in(connection, first)
 
 
 def _undos(connection: sa.Connection) -> Mapping[int, list[int]]:

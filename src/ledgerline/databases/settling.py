@@ -13,9 +13,11 @@ from itertools import combinations
 
 import sqlalchemy as sa
 
+from ledgerline.databases import runs
 from ledgerline.databases.database import Database
 from ledgerline.databases.runs import Lease, utc_now
 from ledgerline.databases.schema import (
+    ingestion_runs,
     match_suggestions,
     rejects,
     source_pauses,
@@ -30,10 +32,17 @@ from ledgerline.errors import SourcePaused
 
 
 def take_back(connection: sa.Connection, system: str, root: int, by: int) -> None:
-    """Close what the ingestion rejected, open again what it settled; `by` is the undo."""
+    """Close what the ingestion rejected, open again what it settled; `by` is the undo.
+
+    What it settled of a run that is undone itself stays closed, by that undo.
+    """
     mine = (rejects.c.source_system == system) & rejects.c.resolved_run.is_(None)
     connection.execute(rejects.update().where(mine, rejects.c.run_id == root).values(resolved_run=by))
     settled = (rejects.c.source_system == system) & (rejects.c.resolved_run == root)
+    for run_id, undo in runs.undos_of_ingestions(connection, system).items():
+        if undo is not None:
+            of_undone = rejects.update().where(settled, rejects.c.run_id == run_id)
+            connection.execute(of_undone.values(resolved_run=undo, reopened_from=root))
     reopened = rejects.update().where(settled, _nothing_newer(root))
     connection.execute(reopened.values(resolved_run=sa.null(), reopened_from=root))
     _mark_suggestions(connection, root, "OPEN", UNDONE)
@@ -45,7 +54,9 @@ def bring_again(connection: sa.Connection, system: str, root: int, undo: int) ->
     Another run may have settled the same ones since, and been undone: then they do not say that this one did.
     """
     reopened = (rejects.c.source_system == system) & (rejects.c.reopened_from == root)
-    settled = rejects.update().where(reopened, rejects.c.resolved_run.is_(None))
+    undos = sa.select(ingestion_runs.c.id).where(ingestion_runs.c.kind == "undo")
+    by_none = rejects.c.resolved_run.is_(None) | rejects.c.resolved_run.in_(undos)
+    settled = rejects.update().where(reopened, by_none)
     connection.execute(settled.values(resolved_run=root, reopened_from=sa.null()))
     older = (rejects.c.source_system == system) & rejects.c.resolved_run.is_(None) & (rejects.c.run_id < root)
     mended = rejects.update().where(older, ~rejects.c.key_fault, _mended_by(root))
