@@ -117,6 +117,18 @@ def test_a_table_is_found_and_described(place: Place) -> None:
         assert isinstance(database.columns(table.name)["id"]["type"], sa.Integer)
 
 
+@only("sqlite", "postgresql", "mysql")
+def test_types_and_indexes_that_nobody_knows_are_described_without_a_word(place: Place) -> None:
+    table = place.table(sa.Column("name", key_text(50)))
+    index = "UPPER(name)" if place.engine != "mysql" else "name"
+    with place.opened() as database, database.connect() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD place point")
+        connection.exec_driver_sql(f"CREATE INDEX by_name ON {table.name} ({index})")
+    with place.opened(read_only=True) as database:
+        assert list(database.columns(table.name)) == ["id", "name", "place"]
+        assert (("id",), True) in database.indexes(table.name)
+
+
 def test_a_schema_is_looked_into(place: Place) -> None:
     if place.url.engine in (Engine.SQLITE, Engine.MYSQL):
         assert place.table().schema is None  # they have none; the invoice source drops the schema's name

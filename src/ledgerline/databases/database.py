@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
@@ -217,7 +218,7 @@ class Database:
 
     def columns(self, name: str, schema: str | None = None) -> dict[str, Any]:
         """The columns of a table: name → SQLAlchemy's description of it; of no table, none."""
-        with self.connect() as connection:
+        with self.connect() as connection, _unwarned():
             try:
                 described = sa.inspect(connection).get_columns(name, schema=schema)
             except sa.exc.NoSuchTableError:
@@ -226,7 +227,7 @@ class Database:
 
     def indexes(self, name: str, schema: str | None = None) -> list[tuple[tuple[str, ...], bool]]:
         """The keys and indexes of a table: (its columns, whether it is unique)."""
-        with self.connect() as connection:
+        with self.connect() as connection, _unwarned():
             inspector = sa.inspect(connection)
             if self.url.engine is Engine.SQLITE:  # it finds a table whatever the case, its catalogue does not
                 names = [*inspector.get_table_names(), *inspector.get_view_names()]
@@ -288,6 +289,14 @@ class Database:
             ):
                 raise explained(self.server, error, self.url) from error
             raise
+
+
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """Types and indexes that SQLAlchemy does not know may be there: it would tell each user of each."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sa.exc.SAWarning)
+        yield
 
 
 def _declared_key(connection: sa.Connection, name: str, schema: str | None) -> list[str]:
