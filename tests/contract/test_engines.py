@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 import socket
+import sqlite3
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -552,6 +555,31 @@ def test_a_wrong_database_is_missing(place: Place) -> None:
 @only("postgresql", "sqlserver", "mysql")
 def test_a_port_where_nothing_listens_is_unreachable(place: Place) -> None:
     _refused(replace(place.url, port=_closed_port(), connect_timeout=2), DatabaseUnreachable)
+
+
+@only("sqlite")
+def test_a_full_disk_may_be_that_of_temporary_files(place: Place) -> None:
+    with place.opened() as database:
+        for said in ("database or disk is full", "INTERNAL: cannot rollback - no transaction is active"):
+            error = database.server.explain(sqlite3.OperationalError(said), place.url)
+            assert "disk" in error.hint
+            assert place.url.database in error.hint
+            assert tempfile.gettempdir() in error.hint
+
+
+@only("sqlite")
+def test_what_killed_processes_left_in_the_temporary_folder_is_deleted(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    old, new, other = (tmp_path / f"ledgerline-{name}" for name in ("a.passing", "b.passing", "c"))
+    for path in (old, new, other):
+        path.touch()
+    for path in (old, other):
+        os.utime(path, (0, 0))
+    table = place.table()
+    place.load((table, ids(1)))
+    assert [path.exists() for path in (old, new, other)] == [False, True, True]
 
 
 def test_a_lock_that_is_not_granted_is_transient(place: Place) -> None:

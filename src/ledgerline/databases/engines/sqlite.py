@@ -12,6 +12,7 @@ open at the same time (https://www.sqlite.org/howtocorrupt.html, "multiple copie
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
@@ -288,6 +289,8 @@ class SQLite:
             return DatabaseMissing(f"{url.database!r} is a folder.", hint="Name the database's file in it.")
         if any(words in text for words in _UNOPENED):
             return why_unopened(file_of(url))
+        temporary = tempfile.gettempdir()
+        where = f"on the disk of {url.database!r}, and of temporary files, {temporary} (another: TMPDIR)."
         known: tuple[tuple[str, type[DatabaseError], str], ...] = (
             ("file is not a database", DatabaseError, f"{url.database!r} is not an SQLite database."),
             ("no such table", TableMissing, "Check the table's name."),
@@ -297,7 +300,9 @@ class SQLite:
             ("integer overflow", UnreadableValue, "See which row has a number that is too large."),
             ("database is locked", TransientFault, "Another process writes to it; try again."),
             ("disk I/O error", DatabaseUnreachable, "Check the disk that holds the file."),
-            ("database or disk is full", DatabaseError, "Free some space on the disk that holds the file."),
+            ("database or disk is full", DatabaseError, f"Free some space {where}"),
+            # Of a bulk load: SQLite has ended the transaction by itself, and no more is told than that.
+            ("cannot rollback", DatabaseError, f"A disk may be full: look {where}"),
         )
         for words, kind, hint in known:
             if words in text:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, suppress
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -24,6 +25,7 @@ from ledgerline.databases.engines.arrow import ArrowConnection, SharedDatabase
 
 _PASSING = ("page_size = 65536", "journal_mode = OFF", "synchronous = OFF")
 _OWN = ("main", "temp")
+_ABANDONED_SECONDS = 24 * 60 * 60
 
 
 def uri(path: Path, mode: str) -> str:
@@ -43,12 +45,22 @@ def driver_of(connection: sa.Connection) -> sqlite3.Connection:
 @contextmanager
 def passing_file() -> Iterator[Path]:
     """An empty file that is deleted in the end."""
+    _sweep(Path(tempfile.gettempdir()))
     handle, name = tempfile.mkstemp(prefix="ledgerline-", suffix=".passing")
     os.close(handle)
     try:
         yield Path(name)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+@cache
+def _sweep(folder: Path) -> None:
+    """Once a process: delete the files that killed processes left behind, which hold rows."""
+    for path in folder.glob("ledgerline-*.passing"):
+        with suppress(OSError):  # somebody else's, or gone by now
+            if path.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
+                path.unlink()
 
 
 def fill(driver: sqlite3.Connection, path: Path, query: str) -> None:
