@@ -234,6 +234,32 @@ SAID: list[tuple[str, str, type[Exception]]] = [
         "Unable to access availability database 'main' because the database replica role is not primary.",
         DatabaseUnreachable,
     ),
+    (
+        "Invalid authorization specification",
+        "Login failed for user 'app'. Reason: Server is in script upgrade mode.",
+        DatabaseUnreachable,
+    ),
+    ("General error", "SQL Server is not ready to accept new client connections.", DatabaseUnreachable),
+    (
+        "General error",
+        "Database 'main' is being recovered. Waiting until recovery is finished.",
+        DatabaseUnreachable,
+    ),
+    (
+        "General error",
+        "Unable to access database 'main' because the replica is not in the PRIMARY or SECONDARY role.",
+        DatabaseUnreachable,
+    ),
+    (
+        "Invalid authorization specification",
+        "Cannot open server 'db' … Client with IP address '192.0.2.1' is not allowed to access the server.",
+        PermissionDenied,
+    ),
+    (
+        "General error",
+        "Snapshot isolation transaction failed in database 'main' because the object … has been modified",
+        TransientFault,
+    ),
     # Numbers that stand in a row, or are the operating system's, are no numbers of errors.
     (
         "General error",
@@ -268,6 +294,21 @@ def test_an_error_is_known_by_its_texts(state: str, text: str, kind: type[Except
         explained = SERVER.explain(error, URL)
         assert type(explained) is kind
         assert "[Microsoft]" not in explained.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("'main' is accessible for connections when the application intent is set to read only.", "primary"),
+        ("It failed because snapshot isolation is not allowed in this database.", "isolationLevel"),
+        ("The database 'main' has reached its size quota.", "space"),
+    ],
+)
+def test_what_no_repetition_mends_says_what_does(text: str, remedy: str) -> None:
+    fault = mssql_python.OperationalError("General error", f"[Microsoft][SQL Server]{text}")
+    error = SERVER.explain(fault, URL)
+    assert not error.retryable
+    assert remedy in error.hint
 
 
 @pytest.mark.parametrize("word", ["trustServerCertificate", "SSL_CERT_FILE"])

@@ -76,6 +76,34 @@ _KNOWN: Final = (
         "Make this login a user of the database: CREATE USER … FOR LOGIN …",
     ),
     _known(
+        "922 927 942 952 976 983 17187 18401",
+        r"script upgrade mode|not ready to accept new client connections|is being recovered"
+        r"|in the middle of a restore|because it is offline|is in transition"
+        r"|not in the PRIMARY or SECONDARY role",
+        DatabaseUnreachable,
+        "The server starts, or the database moves or is restored: that passes by itself, unless somebody took"
+        " it offline.",
+    ),
+    _known(
+        "40615 47073",
+        r"is not allowed to access the server|deny public network access",
+        PermissionDenied,
+        "Allow the address of this machine in the server's firewall (Azure: its networking page).",
+    ),
+    _known(
+        "978",
+        r"when the application intent is set to read only",
+        DatabaseError,
+        "This replica is only read from: name the primary one, or the listener of the availability group.",
+    ),
+    _known(
+        "3952",
+        r"snapshot isolation is not allowed in this database",
+        DatabaseError,
+        "Leave isolationLevel out of the connection string, or: ALTER DATABASE … SET"
+        " ALLOW_SNAPSHOT_ISOLATION ON",
+    ),
+    _known(
         "18456 18452 18470 18486 18487 18488 4064",
         r"login failed|untrusted domain|password .* (expired|must be changed)|password authentication failed",
         LoginRefused,
@@ -107,7 +135,7 @@ _KNOWN: Final = (
     ),
     _known(
         "1205 3960 3961 41302 41305 41325",
-        r"deadlock|update conflict|serialization failure",
+        r"deadlock|update conflict|serialization failure|snapshot isolation transaction (failed in|aborted)",
         TransientFault,
         "Two transactions collided; trying again helps.",
     ),
@@ -165,8 +193,8 @@ _KNOWN: Final = (
         " alone is in the default backup folder of the server's properties.",
     ),
     _known(
-        "1105 9002",
-        r"filegroup is full|transaction log .* is full|could not allocate space",
+        "1101 1105 9002 40544",
+        r"filegroup is full|transaction log .* is full|could not allocate|reached its size quota",
         DatabaseError,
         "Free some space on the server, or back up its transaction log.",
     ),
