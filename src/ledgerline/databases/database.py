@@ -284,9 +284,7 @@ class Database:
         except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
             raise explained(self.server, error, self.url) from error
         except Exception as error:
-            if type(error).__module__.startswith(
-                ("adbc_driver", "sqlite3", "psycopg", "mssql_python", "pymysql")
-            ):
+            if type(error).__module__.startswith(self.server.drivers):
                 raise explained(self.server, error, self.url) from error
             raise
 

@@ -79,6 +79,8 @@ class Server(Protocol):
     """One kind of database server."""
 
     engine: Engine
+    drivers: tuple[str, ...]
+    """The packages whose errors `explain` knows, as their names begin."""
     dialect: sa.Dialect
     """For rendering statements that a driver of its own (Arrow) executes."""
     opens_readers_slowly: bool

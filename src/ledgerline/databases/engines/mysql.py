@@ -260,6 +260,7 @@ class _Inserting:
 
 class MySQL:
     engine = Engine.MYSQL
+    drivers: tuple[str, ...] = ("pymysql",)
     dialect: sa.Dialect = mysql.dialect(paramstyle="named")
     opens_readers_slowly = False
     lends_tables = False

@@ -167,6 +167,7 @@ class _ArrowReader:
 
 class PostgreSQL:
     engine = Engine.POSTGRESQL
+    drivers: tuple[str, ...] = ("adbc_driver", "psycopg")
     dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
     opens_readers_slowly = True
     lends_tables = False

@@ -155,6 +155,7 @@ class _Landings:
 
 class SQLite:
     engine = Engine.SQLITE
+    drivers: tuple[str, ...] = ("adbc_driver", "sqlite3")
     dialect = sqlite.dialect(paramstyle="named")
     opens_readers_slowly = False
     lends_tables = True

@@ -344,6 +344,7 @@ def unconnected_dialect() -> sa.Dialect:
 
 class SQLServer:
     engine = Engine.SQLSERVER
+    drivers: tuple[str, ...] = ("mssql_python",)
     opens_readers_slowly = False
     lends_tables = False
     shares_tables = False
