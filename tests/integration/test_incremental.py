@@ -236,6 +236,10 @@ def test_customers_with_decimals_are_those_of_integers(house: Installation) -> N
     customers(house, update_time=True)
     house.ingest()
     assert house.by_record()["1"]["companyName"] == "Firm 2"
+    rename(house, "Firm 2", "Acme")
+    assert house.ingest().since is None  # no condition finds its contacts
+    assert house.by_record()["1"]["companyName"] == "Acme"
+    assert house.ingest().since is not None
 
 
 def test_of_customers_that_share_an_id_each_may_be_renamed(house: Installation) -> None:

@@ -172,6 +172,8 @@ class InvoiceSource:
         if before is None:
             return Reading(None, reached.text(), tuple(self._advice(marks)))
         since = before.going_on(self._names_since(before.marks.get(_CUSTOMERS)))
+        if since.renamed != () and self._cannot_find_renamed():
+            return Reading(None, reached.text())
         return Reading(replace(since, unique=unique).text(), reached.text())
 
     def _columns(self) -> dict[str, Tracked]:
@@ -258,6 +260,13 @@ class InvoiceSource:
         """Of all company names, where no column tells which of them changed."""
         names = self._company_names().sort("customer_id").write_csv()
         return hashlib.sha256(names.encode()).hexdigest()[:32]
+
+    def _cannot_find_renamed(self) -> bool:
+        """Whether customers may be renamed whose contacts no condition finds: 2.00 and 2 differ as text."""
+        customers, customer_id = self._customers, self._column("customer_id")
+        if customers is None or customers.tracked is None or customers.is_like(customer_id):
+            return False
+        return customers.has_decimals(customer_id)
 
     def _changed(self, since: str) -> sa.ColumnElement[bool]:
         return sa.or_(*self._changes(since))
@@ -485,8 +494,7 @@ class InvoiceSource:
         """The text of a customer's id: 2.00 is 2 where one of both tables has decimals."""
         assert self._customers is not None
         text = pl.col("customer_id")
-        kinds = (self._customers.id.type, self._column("customer_id").type)
-        has_decimals = any(isinstance(kind, sa.Numeric) for kind in kinds)
+        has_decimals = self._customers.has_decimals(self._column("customer_id"))
         return text.str.replace(r"^(-?[0-9]+)[.]0+$", "${1}") if has_decimals else text
 
     def close(self) -> None:
@@ -511,6 +519,10 @@ class _Customers:
         """Whether a contact's customer can be compared with the id as they are."""
         kinds = (sa.Integer | sa.Numeric, sa.String)
         return any(isinstance(self.id.type, k) and isinstance(customer_id.type, k) for k in kinds)
+
+    def has_decimals(self, customer_id: sa.ColumnElement[Any]) -> bool:
+        """Whether one of both tables may have them."""
+        return any(isinstance(kind, sa.Numeric) for kind in (self.id.type, customer_id.type))
 
 
 def _told(tracked: Tracked | None) -> list[str]:
