@@ -229,10 +229,16 @@ def rename(house: Installation, before: str, name: str) -> None:
     house.change(change, before=before, name=name, now=now())
 
 
-def test_customers_with_decimals_are_those_of_integers(house: Installation) -> None:
-    types = {"customerid": sa.Numeric(10, 2)}
-    rows = [row(1, customerid=2), row(10, updated_at=now())]
-    house.write_invoice(rows, further=[updated_at()], types=types)
+@pytest.mark.parametrize(
+    ("kind", "customer"),
+    [(sa.Numeric(10, 2), 2), (sa.Double(), 2), (sa.CHAR(5), "2    ")],
+    ids=["decimals", "floats", "filled up"],
+)
+def test_customers_are_found_by_ids_of_another_kind(
+    house: Installation, kind: sa.types.TypeEngine[Any], customer: object
+) -> None:
+    rows = [row(1, customerid=customer), row(10, updated_at=now())]
+    house.write_invoice(rows, further=[updated_at()], types={"customerid": kind})
     customers(house, update_time=True)
     house.ingest()
     assert house.by_record()["1"]["companyName"] == "Firm 2"

@@ -41,6 +41,7 @@ from ledgerline.url import Engine
 
 SYSTEM = "INVOICE"
 _CONTACTS, _CUSTOMERS = "contacts", "customers"
+_DECIMAL = sa.Numeric | sa.Float  # neither is a kind of the other
 _ACTIVE = "INVOICE_ACTIVE, or leave it empty: then every row counts"
 # Seconds to wait for open transactions to end: with a watermark to fall back on, and without.
 _PATIENCE, _FIRST_PATIENCE, _GLANCE = 0.25, 2.0, 0.02
@@ -491,9 +492,13 @@ class InvoiceSource:
         return names if numbered["customer_id"].has_nulls() else numbered
 
     def _customer_id(self) -> pl.Expr:
-        """The text of a customer's id: 2.00 is 2 where one of both tables has decimals."""
+        """The text of a customer's id: 2.00 is 2 where one of both tables has decimals, and what fills up a
+        column of one length is no part of it."""
         assert self._customers is not None
         text = pl.col("customer_id")
+        kinds = (self._customers.id.type, self._column("customer_id").type)
+        if any(isinstance(kind, sa.CHAR | sa.NCHAR) for kind in kinds):
+            text = text.str.strip_chars_end(" ")
         has_decimals = self._customers.has_decimals(self._column("customer_id"))
         return text.str.replace(r"^(-?[0-9]+)[.]0+$", "${1}") if has_decimals else text
 
@@ -517,12 +522,12 @@ class _Customers:
 
     def is_like(self, customer_id: sa.ColumnElement[Any]) -> bool:
         """Whether a contact's customer can be compared with the id as they are."""
-        kinds = (sa.Integer | sa.Numeric, sa.String)
+        kinds = (sa.Integer | _DECIMAL, sa.String)
         return any(isinstance(self.id.type, k) and isinstance(customer_id.type, k) for k in kinds)
 
     def has_decimals(self, customer_id: sa.ColumnElement[Any]) -> bool:
         """Whether one of both tables may have them."""
-        return any(isinstance(kind, sa.Numeric) for kind in (self.id.type, customer_id.type))
+        return any(isinstance(kind, _DECIMAL) for kind in (self.id.type, customer_id.type))
 
 
 def _told(tracked: Tracked | None) -> list[str]:
