@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any
 
 import polars as pl
@@ -311,3 +312,17 @@ def test_a_run_that_sees_few_records_learns_from_a_sample_what_is_a_slip() -> No
     crowd = Sample.of(_crowd().select("name", "company_name"), one_in=1.0)
     assert groups(match_records(frame)) == []
     assert groups(match_records(frame, sample=crowd)) == [[1, 2]]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_whom_a_name_with_initials_joins_does_not_depend_on_who_came_first(order: tuple[int, ...]) -> None:
+    """R Kumar may be Rajesh or Ramesh, who are not one person; whoever it is taken for, it is always him."""
+    rows: list[dict[str, Any]] = [
+        {"name": "Rajesh Kumar", "email": "one@home.example"},
+        {"name": "R Kumar", "email": "one@home.example", "further_emails": "other@home.example"},
+        {"name": "Ramesh Kumar", "email": "other@home.example"},
+    ]
+    found = match_records(records(*(rows[row] for row in order), *CROWD))
+    (together,) = groups(found)
+    assert {rows[order[record - 1]]["name"] for record in together} == {"R Kumar", "Ramesh Kumar"}
+    assert len(found.suggestions) == 1

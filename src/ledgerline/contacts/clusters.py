@@ -40,6 +40,15 @@ class Pairs:
         return Pairs(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
+def surest_first(pairs: Pairs, candidates: Candidates) -> Ints:
+    """The order of pairs: the most points, then the names that agree best. Of pairs that are as sure, what
+    their records say decides and not which came first, but among records that say the same."""
+    says = candidates.name ^ candidates.company >> 1 ^ candidates.mailbox.astype(np.int64)
+    low, high = np.sort([says[pairs.left], says[pairs.right]], axis=0)
+    order: Ints = np.lexsort((pairs.right, pairs.left, high, low, -pairs.agreement, -pairs.score))
+    return order
+
+
 def join_pairs(merging: Pairs, contact: Ints, candidates: Candidates, names: Names, apart: Ends) -> Pairs:
     """The pairs by which rows are joined, so that no cluster holds two names that clearly disagree.
 
@@ -84,7 +93,8 @@ def _without_conflicts(
     in_conflict[labels[np.concatenate([left, forbidden[0]])]] = True
     suspects = np.flatnonzero(kept & in_conflict[labels[edges.left]])
     conflicting, cannot_link = _adjacency(left, right), _adjacency(*forbidden)
-    kept[suspects] = _cut_weakest(edges.only(suspects), contact, conflicting, cannot_link)
+    some = edges.only(suspects)
+    kept[suspects] = _cut_weakest(some, candidates, contact, conflicting, cannot_link)
     return kept
 
 
@@ -142,7 +152,11 @@ def _adjacency(left: Ints, right: Ints) -> dict[int, set[int]]:
 
 
 def _cut_weakest(
-    edges: Pairs, contact: Ints, conflicting: dict[int, set[int]], cannot_link: dict[int, set[int]]
+    edges: Pairs,
+    candidates: Candidates,
+    contact: Ints,
+    conflicting: dict[int, set[int]],
+    cannot_link: dict[int, set[int]],
 ) -> Flags:
     """Join the strongest edges first, but nothing that must not be linked, and no conflicting contacts by a
     loose agreement.
@@ -153,7 +167,7 @@ def _cut_weakest(
     loose = _IS_LOOSE[edges.agreement]
     cluster = {end: {end} for end in {*ends[0], *ends[1]}}
     kept = np.ones(len(edges.left), bool)
-    for edge in np.lexsort((edges.right, edges.left, -edges.score)).tolist():
+    for edge in surest_first(edges, candidates).tolist():
         one, other = cluster[ends[0][edge]], cluster[ends[1][edge]]
         if one is other:
             continue

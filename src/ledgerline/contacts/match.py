@@ -52,6 +52,7 @@ from ledgerline.contacts.clusters import (
     explain,
     join_pairs,
     labels_of,
+    surest_first,
 )
 from ledgerline.contacts.forest import components
 from ledgerline.contacts.keys import EMAIL, FULL_NAME, NAME_COMPANY, OWN_EMAIL, OWN_PHONE, PHONE
@@ -351,7 +352,7 @@ def _suggest(pairs: Pairs, labels: Ints, apart: Ends, candidates: Candidates) ->
     doubtful = pairs.only((pairs.score >= SUGGEST) & (labels[pairs.left] != labels[pairs.right]))
     one, other = np.sort([labels[doubtful.left], labels[doubtful.right]], axis=0)
     between = as_one(one, other)
-    best = np.lexsort((doubtful.right, doubtful.left, -doubtful.score))
+    best = surest_first(doubtful, candidates)
     _, first = np.unique(between[best], return_index=True)
     best = np.sort(best[first])
     low, high = np.sort([labels[apart[0]], labels[apart[1]]], axis=0)
