@@ -121,6 +121,23 @@ ONE_MOBILE = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("raw", "region", "phones"),
+    [
+        ("030/2345679 / 0171/2345679", "DE", ("+491712345679", "+49302345679")),
+        ("030 2345679 0171 2345679", "DE", ("+491712345679", "+49302345679")),
+        ("(030) 2345679 +49 171 2345679", "DE", ("+491712345679", "+49302345679")),
+        ("0664/7654329 01/2345679", "AT", ("+436647654329", "+4312345679")),
+        ("02 2345679 347 2345679", "IT", ("+393472345679", "+39022345679")),  # a mobile has no 0 there
+    ],
+)
+def test_where_a_number_begins_tells_it_from_the_one_before(
+    raw: str, region: str, phones: tuple[str, ...]
+) -> None:
+    read = clean_phones(raw, region)
+    assert ((read.phone, *read.further), read.reasons) == (phones, ())
+
+
 @pytest.mark.parametrize("raw", ONE_MOBILE)
 def test_one_mobile_number(raw: str) -> None:
     assert clean_phones(raw, "IN") == CleanPhones(MOBILE, PhoneType.MOBILE, (), ())

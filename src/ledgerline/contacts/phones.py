@@ -10,7 +10,8 @@ is done about those is policy, and `clean_phones` is its reference, value by val
 - `/`, or several spaces, separate where every part is a number of its own; else they are punctuation, if
   the whole is a number: `(022) 2345/6789` is one number, `9876543210/9876543211` are two. Otherwise
   each part of a slash is judged alone: the `90` of `022-23456789/90` is never completed, but reported.
-- A single space, a dash or a plus separates only where the whole is no number and every part is one.
+- A single space, a dash or a plus separates only where the whole is no number and every part is one; where
+  the first begins with 0 or a plus, the others should as well: `030/2345679 0171/2345679` are two.
 - A number that a spreadsheet wrote as `9876543210.0` is recovered; `9.87654321E+9` has lost digits.
 - Letters never become digits. A word set apart from the digits (`Ramesh 98765 43210`) is left out, unless
   it can be read as a part of a longer valid number (`0800 1234 HILFE`).
@@ -342,14 +343,25 @@ def _partition(candidate: str, reader: _Reader) -> tuple[str, ...]:
 
 
 def _cut(pieces: list[str], reader: _Reader) -> tuple[str, ...]:
+    """German numbers may have nearly any length: '030/2345679 0171' would be one, and leave half of the next,
+    but for the 0 with which each begins."""
     tokens = [piece for piece in pieces if piece]
     if not 2 <= len(tokens) <= _MAX_TOKENS:
         return ()
+    begins = [token.lstrip("(").startswith(("0", "+")) for token in tokens]
+    alike = _cut_before(tokens, begins, reader) if begins[0] else ()
+    return alike or _cut_before(tokens, [True] * len(tokens), reader)
+
+
+def _cut_before(tokens: list[str], begins: list[bool], reader: _Reader) -> tuple[str, ...]:
+    """The numbers that tokens are, the longest first; only where `begins` says so may one begin."""
     before = list(accumulate((len(_digits(token)) for token in tokens), initial=0))  # digits, of each token
     if before[-1] < 2 * MIN_DIGITS:
         return ()
     tails: dict[int, tuple[str, ...]] = {len(tokens): ()}  # from each token on, where the rest can be cut
     for start in reversed(range(len(tokens))):
+        if not begins[start]:
+            continue
         for end in range(min(start + MAX_GROUPS, len(tokens)), start, -1):
             if end not in tails or before[end] - before[start] < MIN_DIGITS:
                 continue
