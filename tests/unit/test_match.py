@@ -151,6 +151,13 @@ def test_a_single_name_with_company_is_no_identity() -> None:
     assert groups(match_records(frame)) == []
 
 
+@pytest.mark.parametrize("name", ["Asha Rao", "Asha"])
+def test_one_person_may_have_any_number_of_records_under_one_name(name: str) -> None:
+    found = match_records(named(*[name] * 100, phone=MOBILE, email="asha@home.example"))
+    assert groups(found) == [list(range(1, 101))]
+    assert found.suggestions.is_empty()
+
+
 @pytest.mark.parametrize(
     "shared", [{"email": "info@omsteel.example"}, {"phone": LANDLINE}], ids=["role mailbox", "switchboard"]
 )

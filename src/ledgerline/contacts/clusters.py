@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from ledgerline.contacts.agreement import LOOSE, RENAMED, SAME, Names
+from ledgerline.contacts.agreement import LOOSE, RENAMED, SAME, SAME_WORD, Names
 from ledgerline.contacts.blocks import ROW, Candidates, Codes, Flags, Ints, all_pairs, starts
 from ledgerline.contacts.forest import components, parents
 from ledgerline.contacts.keys import FULL_NAME
@@ -101,7 +101,7 @@ def _without_conflicts(
 def _possible(edges: Pairs, labels: Ints) -> Flags:
     """Nobody has more than `_LARGEST_CLUSTER` records under different names: beyond that equal ones join."""
     possible: Flags = np.bincount(labels)[labels[edges.left]] <= _LARGEST_CLUSTER
-    possible |= (edges.agreement == SAME) | (edges.score == IDENTITY)
+    possible |= np.isin(edges.agreement, (SAME, SAME_WORD)) | (edges.score == IDENTITY)
     return possible
 
 
