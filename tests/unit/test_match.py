@@ -151,6 +151,18 @@ def test_a_single_name_with_company_is_no_identity() -> None:
     assert groups(match_records(frame)) == []
 
 
+@pytest.mark.parametrize("other", ["王薇", "Wang Wei"])
+def test_names_that_only_sound_alike_are_no_identity_at_one_company(other: str) -> None:
+    frame = records(
+        {"name": "王伟", "company_name": "Om Steel", "email": "ww@home.example"},
+        {"name": other, "company_name": "Om Steel", "phone": MOBILE},
+    )
+    found = match_records(frame)
+    assert groups(found) == []
+    assert found.suggestions.select("left", "right").rows() == [(1, 2)]
+    assert groups(match_records(named("王伟", other, email="ww@home.example"))) == [[1, 2]]
+
+
 @pytest.mark.parametrize("name", ["Asha Rao", "Asha"])
 def test_one_person_may_have_any_number_of_records_under_one_name(name: str) -> None:
     found = match_records(named(*[name] * 100, phone=MOBILE, email="asha@home.example"))

@@ -94,7 +94,7 @@ class Names:
         """How well each pair of names agrees: `CONFLICT` … `SAME`.
 
         one, other  the hashes of the names
-        full        whether the first of each pair has two words of two letters or more ('R Kumar' has one)
+        full        whether both of each pair have two words of two letters or more ('R Kumar' has one)
         """
         levels = np.where(full, SAME, SAME_WORD).astype(np.int8)
         differs = np.flatnonzero(one != other)

@@ -121,7 +121,7 @@ def _conflicts(
     checked = (size > 2) & (size <= _LARGEST_CLUSTER)  # two were compared already
     one, other, _ = all_pairs(start[:-1][checked], size[checked])
     left, right = rows[one], rows[other]
-    full = (candidates.traits[left] & FULL_NAME) > 0
+    full = (candidates.traits[left] & candidates.traits[right] & FULL_NAME) > 0
     agrees = names.agreement(candidates.name[left], candidates.name[right], full) > RENAMED
     pairs = _codes(contact[left], contact[right])
     direct = is_doubtful[labels[edges.left]]

@@ -22,7 +22,8 @@ from ledgerline.contacts.names import match_name_column
 EMAIL, PHONE, NAME_COMPANY = 1, 2, 3
 KIND_BITS = 3
 
-# What a record has (bits of `traits`): an address and a mobile that are no links, a name of two full words.
+# What a record has (bits of `traits`): an address and a mobile that are no links, a name of two full words by
+# whose match form it can be told.
 OWN_EMAIL, OWN_PHONE, FULL_NAME = 1, 2, 4
 
 _NAME_SEED, _COMPANY_SEED, _MAILBOX_SEED = 4, 5, 6
@@ -96,6 +97,7 @@ def match_keys(records: pl.DataFrame) -> Keys:
         "further_phones",
         name=match_name_column(records["name"]),
         company=match_company_column(records["company_name"]),
+        is_han=_is_han(records["name"]),
         phone_is_link=pl.col("phone_type").ne_missing(PhoneType.MOBILE),
     )
     frame = frame.with_columns(email_is_link=_is_link(frame))
@@ -142,13 +144,20 @@ def _is_link(frame: pl.DataFrame) -> pl.Series:
     return is_link.scatter(rows.filter(is_named), values=True)
 
 
+def _is_han(names: pl.Series) -> pl.Series:
+    """Whether a name is Chinese or Japanese: 王伟, 王薇 and 王威 have one match form, 'wang wei'."""
+    is_foreign = (names.str.len_bytes() != names.str.len_chars()).fill_null(value=False)
+    rows = is_foreign.arg_true()  # few: the others need not be looked through
+    return is_foreign.scatter(rows, names[rows].str.contains(r"\p{Han}"))
+
+
 def _people(frame: pl.DataFrame) -> pl.DataFrame:
     frame = frame.with_columns(mailbox=pl.col("email").str.replace_all("[0-9]+", ""))
     mailbox = _hash(pl.col("mailbox"), _MAILBOX_SEED)  # which reads its column twice
     has = {
         OWN_EMAIL: ~pl.col("email_is_link"),
         OWN_PHONE: pl.col("phone").is_not_null() & ~pl.col("phone_is_link"),
-        FULL_NAME: pl.col("name").str.contains(_TWO_WORDS),
+        FULL_NAME: pl.col("name").str.contains(_TWO_WORDS) & ~pl.col("is_han"),
     }
     return frame.select(
         "record",

@@ -103,7 +103,7 @@ _AGREEMENT_TEXT = {
     INITIALS: "one name has initials",
     SHORTENED: "one name is shorter",
     VARIANT: "the names are spelt differently",
-    SAME_WORD: "the same single name",
+    SAME_WORD: "the same name, one that many may have",
     SAME: "the same name",
 }
 _SHARED_POINTS = {_PERSONAL_EMAIL: 5, _PERSONAL_PHONE: 5, _LANDLINE: 3, _COMPANY: 3}
@@ -206,7 +206,7 @@ def _excluded(candidates: Candidates, exclusions: pl.DataFrame | None) -> Ends:
 def _judge(blocks: Blocks, names: Names) -> Pairs:
     """Weigh every pair."""
     left, right, candidates = blocks.left, blocks.right, blocks.candidates
-    full = (candidates.traits[left] & FULL_NAME) > 0
+    full = (candidates.traits[left] & candidates.traits[right] & FULL_NAME) > 0
     agreement = names.agreement(candidates.name[left], candidates.name[right], full)
     evidence = _evidence(blocks, agreement)[blocks.block]
     evidence[_ambiguous(blocks, agreement)] = 0
