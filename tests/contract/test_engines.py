@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -525,7 +526,7 @@ def _closed_port() -> int:
         return port
 
 
-def _refused(url: DatabaseUrl, kind: type[DatabaseError]) -> None:
+def _refused(url: DatabaseUrl, kind: type[DatabaseError], detail: str = "", hint: str = "") -> None:
     """Both ways in, statements and bulk reading, say the same, and no password."""
     for use in ("connect", "read"):
         database = Database(url, read_only=True)
@@ -537,6 +538,7 @@ def _refused(url: DatabaseUrl, kind: type[DatabaseError]) -> None:
                     pass
             assert type(refused.value) is kind, refused.value
             assert refused.value.hint
+            assert detail in refused.value.detail and hint in refused.value.hint
             assert "wrong-secret" not in f"{refused.value.detail}{refused.value.hint}"
         finally:
             database.close()
@@ -580,6 +582,55 @@ def test_what_killed_processes_left_in_the_temporary_folder_is_deleted(
     table = place.table()
     place.load((table, ids(1)))
     assert [path.exists() for path in (old, new, other)] == [False, True, True]
+
+
+@only("postgresql")
+def test_a_server_that_lets_a_login_not_in_says_why(place: Place) -> None:
+    with place.opened() as database, database.connect() as connection:
+        connection.exec_driver_sql("CREATE ROLE is_not_let_in LOGIN CONNECTION LIMIT 0")
+        try:
+            limited = replace(place.url, user="is_not_let_in")
+            _refused(limited, DatabaseUnreachable, "too many connections for role", "DB_CONNECTION_LIMIT")
+            connection.exec_driver_sql("ALTER ROLE is_not_let_in NOLOGIN")
+            _refused(limited, LoginRefused)
+        finally:
+            connection.exec_driver_sql("DROP ROLE is_not_let_in")
+
+
+@only("postgresql")
+def test_what_a_database_gives_its_sessions_hinders_no_run(place: Place) -> None:
+    patience = {"idle_in_transaction_session_timeout": "50ms", "transaction_timeout": "150ms"}
+    with (
+        _sessions_given(place, **patience, default_transaction_isolation="serializable"),
+        place.opened() as database,
+        database.begin() as connection,
+    ):
+        time.sleep(0.2)
+        assert connection.exec_driver_sql("SHOW transaction_isolation").scalar() == "read committed"
+
+
+@only("postgresql")
+def test_a_server_that_takes_no_changes_is_named_as_such(place: Place) -> None:
+    table = place.table()
+    with (
+        _sessions_given(place, default_transaction_read_only="on"),
+        pytest.raises(DatabaseError, match="read-only") as refused,
+    ):
+        place.load((table, ids(1)))
+    assert "standby" in refused.value.hint
+
+
+@contextmanager
+def _sessions_given(place: Place, **settings: str) -> Iterator[None]:
+    """Meanwhile the database gives these settings to its sessions."""
+    of_it = f'ALTER DATABASE "{place.url.database}"'
+    with place.opened() as database, database.connect() as connection:
+        for name, value in settings.items():
+            connection.exec_driver_sql(f"{of_it} SET {name} = '{value}'")
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql(f"{of_it} RESET ALL")
 
 
 def test_a_lock_that_is_not_granted_is_transient(place: Place) -> None:

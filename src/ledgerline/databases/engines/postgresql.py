@@ -54,26 +54,41 @@ _BY_SQLSTATE: dict[str, tuple[type[DatabaseError], str]] = {
     "42P01": (TableMissing, "Check schema and table name, and the login's search_path."),
     "3F": (TableMissing, "Check the schema's name."),
     "42703": (ColumnMissing, "Check the column's name."),
+    "25006": (
+        DatabaseError,
+        "It is a standby, or was set to read-only, as when its disk is full: DATABASE_URL names the primary.",
+    ),
+    "25P": (TransientFault, "The server ends transactions that take long or wait; see its settings."),
     "40": (TransientFault, "Two transactions collided; trying again helps."),
     "55P03": (TransientFault, "A lock was not granted in time; see who holds it in pg_stat_activity."),
     "57014": (TransientFault, "The statement took longer than DB_TIMEOUT."),
     "22": (UnreadableValue, "See which row of the table or view has a value that cannot be converted."),
     "08": (DatabaseUnreachable, "Check that the server runs and that host and port are right."),
     "57P": (DatabaseUnreachable, "The server is starting or shutting down."),
+    "53100": (DatabaseError, "Free some space on the disk of the server."),
     "53300": (DatabaseUnreachable, "The server has no free connection; lower DB_CONNECTION_LIMIT."),
 }
+# Of a server that lets nobody in only these words come, and no code.
+_FATAL = re.compile(r"FATAL:\s+(.+)")
+_STATE_BY_WORDS = (
+    (re.compile(r"too many|connection slots"), "53300"),
+    (re.compile(r"starting up|shutting down|recovery mode|not yet accepting"), "57P"),
+)
 
 
 # For a run's set-based statements: with the server's 4 MB their joins and indexes go through files, and with
 # its price of a random page, that of a turning disk, they scan a table rather than look a few rows up.
 _PLANNED = {"work_mem": "64MB", "random_page_cost": "1.1"}
-# They take as long as there are rows: DB_TIMEOUT limits how long they wait for others.
+# They take as long as there are rows, and may wait for what is worked out meanwhile: DB_TIMEOUT limits how
+# long they wait for others.
 _SET_BASED = (
     *(f"set_config('{name}', '{value}', true)" for name, value in _PLANNED.items()),
     "set_config('maintenance_work_mem', '256MB', true)",
     "set_config('lock_timeout', current_setting('statement_timeout'), true)",
     "set_config('statement_timeout', '0', true)",
+    "set_config('idle_in_transaction_session_timeout', '0', true)",
 )
+_SET_BASED_SINCE_17 = (*_SET_BASED, "set_config('transaction_timeout', '0', true)")
 
 
 _ROUGH = 10  # of the server's 100: a tenth of the rows is looked at
@@ -117,8 +132,13 @@ def _set(calls: Iterable[str]) -> str:
 
 def _session(limits: Limits, *, read_only: bool, set_based: bool = False) -> str:
     """One statement that makes a session what it shall be."""
-    # Of a day as text, its database may have another notion than ours.
-    settings = {"statement_timeout": str(limits.statement_ms), "timezone": "UTC", "datestyle": "ISO"}
+    settings = {
+        "statement_timeout": str(limits.statement_ms),
+        # A database may give its sessions others.
+        "timezone": "UTC",
+        "datestyle": "ISO",
+        "default_transaction_isolation": "read committed",
+    }
     if read_only:
         settings |= {"default_transaction_read_only": "on", "lock_timeout": "5s"}
     if set_based:
@@ -212,7 +232,7 @@ class PostgreSQL:
     def begin_loaded(self, engine: sa.Engine, loads: Sequence[Load]) -> Iterator[sa.Connection]:
         with engine.begin() as connection:
             driver = _driver_of(connection)
-            driver.execute(_set(_SET_BASED))
+            driver.execute(_set(_SET_BASED if driver.info.server_version < 17_00_00 else _SET_BASED_SINCE_17))
             if loads:
                 # A crash may lose the transaction whole: what is loaded in bulk can be loaded again.
                 driver.execute("SET LOCAL synchronous_commit = off")
@@ -270,13 +290,10 @@ class PostgreSQL:
                 return kind(_first_line(text), hint=hint)
         if "does not exist" in text and "database" in text:
             return DatabaseMissing(f"The database {url.database!r} does not exist.", hint="Check its name.")
-        if re.search(r"password|authentication|role .* does not exist|pg_hba", text):
+        if re.search(r"password|authentication|role .* does not exist|permitted to log in|pg_hba", text):
             return LoginRefused(f"Login failed for user {url.user!r}.", hint="Check user and password.")
         if isinstance(driver, (psycopg.OperationalError, adbc.OperationalError)) and not state:
-            return DatabaseUnreachable(
-                f"Cannot connect to PostgreSQL at {url.host}:{url.effective_port}.",
-                hint="Check that the server runs, and that host, port and firewall are right.",
-            )
+            return _unreachable(url, text)
         return DatabaseError(_first_line(text))
 
     def estimate_rows(self, connection: sa.Connection, table: str, schema: str | None) -> int | None:
@@ -374,6 +391,17 @@ def _driver_of(connection: sa.Connection) -> psycopg.Connection[Any]:
 
 def _quoted(table: sa.Table) -> str:
     return ".".join(f'"{part}"' for part in (table.schema, table.name) if part)
+
+
+def _unreachable(url: DatabaseUrl, text: str) -> DatabaseUnreachable:
+    """Of a server that answers, and lets nobody in, what it says."""
+    where = f"Cannot connect to PostgreSQL at {url.host}:{url.effective_port}"
+    if (answer := _FATAL.search(text)) is None:
+        hint = "Check that the server runs, and that host, port and firewall are right."
+        return DatabaseUnreachable(f"{where}.", hint=hint)
+    state = next((state for words, state in _STATE_BY_WORDS if words.search(answer[1])), None)
+    hint = _BY_SQLSTATE[state][1] if state else "The server said this; its log may say more."
+    return DatabaseUnreachable(f"{where}: {answer[1]}.", hint=hint)
 
 
 def _first_line(text: str) -> str:
