@@ -18,6 +18,7 @@ from tests.forking import run_ledgerline
 from tests.house import Installation
 from tests.integration.test_backups import taking, truncate
 
+from ledgerline.databases.schema import owners
 from ledgerline.errors import BackupDamaged, BackupError, BackupMissing
 from ledgerline.operations.backup import Backups, superfluous
 from ledgerline.operations.backup_manifest import Manifest, read, write
@@ -214,6 +215,34 @@ def test_a_restored_database_is_read_by_nobody_who_could_not_read_the_old_one(em
     main.chmod(0o640)
     taking(embedded).restore(replace_existing=True)
     assert stat.S_IMODE(main.stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(os.name == "nt", reason="not everybody may make links on Windows")
+def test_a_database_behind_a_link_stays_on_its_disk(
+    embedded: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taking(embedded).create(prove=False)
+    link = Path(embedded.settings.main.url.database)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    file = link.replace(disk / "main.db")
+    link.symlink_to(file)
+    with embedded.main() as main, main.begin() as connection:
+        connection.execute(owners.insert().values(id=1, name="Kim"))
+
+    def replaced(path: Path, target: Path) -> Path:
+        if path.parent != target.parent:  # they are on two disks
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return replace_at_once(path, target)
+
+    replace_at_once = Path.replace
+    monkeypatch.setattr(Path, "replace", replaced)
+    restored = taking(embedded).restore(replace_existing=True)
+    assert (link.is_symlink(), file.is_symlink()) == (True, False)
+    assert embedded.table("owners") == []
+    kept = {path.name.partition(".before-")[0] for path in disk.iterdir()} - {"main.db-wal", "main.db-shm"}
+    assert (kept, len(list(disk.glob("main.db.before-*")))) == ({"main.db"}, 2)
+    assert restored.old is not None and str(disk) in restored.old
 
 
 def test_a_command_says_what_its_backup_took_the_place_of(embedded: Installation, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ a run, the main file that is fixed after it knows that run.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -29,7 +30,12 @@ _BESIDE = ("-wal", "-shm", "-journal")
 
 
 def _files(url: DatabaseUrl) -> dict[str, Path]:
-    return {"main": Path(url.database), "activity": Path(f"{url.database}-activity")}
+    """Where the main file is a link, the file that it leads to; its activity is beside the link."""
+    main = Path(url.database)
+    return {
+        "main": main.resolve() if main.is_symlink() else main,
+        "activity": Path(f"{url.database}-activity"),
+    }
 
 
 class _SQLite:
@@ -56,7 +62,7 @@ class _SQLite:
         return replace(url, database=str(folder / f"{name}.db"))
 
     def beside(self, url: DatabaseUrl, name: str) -> DatabaseUrl:
-        return replace(url, database=f"{url.database}.{name}")
+        return replace(url, database=f"{_files(url)['main']}.{name}")  # on the disk where it is to go
 
     def exists(self, url: DatabaseUrl) -> bool:
         return Path(url.database).exists()
@@ -95,7 +101,7 @@ class _SQLite:
             if new[part].exists():
                 if places[part].exists():  # who could not read it before cannot now
                     shutil.copymode(places[part], new[part])
-                new[part].replace(places[part])
+                _move(new[part], places[part])
             else:
                 places[part].unlink(missing_ok=True)
         return old
@@ -151,6 +157,16 @@ def _close_for_all(path: Path) -> None:
             with suppress(OSError):
                 for suffix in _BESIDE:
                     Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
+def _move(path: Path, place: Path) -> None:
+    """In place of what is there, at once; on another disk, where activity beside a link may be, as a copy."""
+    try:
+        path.replace(place)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.move(path, place)
 
 
 def _keep(path: Path, name: Path) -> None:
