@@ -217,6 +217,17 @@ def test_a_restored_database_is_read_by_nobody_who_could_not_read_the_old_one(em
     assert stat.S_IMODE(main.stat().st_mode) == 0o640
 
 
+def test_a_new_machine_is_told_how_to_name_a_backup_of_the_old_one(
+    embedded: Installation, tmp_path: Path
+) -> None:
+    taken = taking(embedded).create(prove=False)
+    new = Installation("sqlite", tmp_path, BACKUP_URL=embedded.environ["BACKUP_URL"])
+    with pytest.raises(BackupMissing) as missing:
+        taking(new).restore()
+    assert "ledgerline backup list" in missing.value.hint
+    assert taking(new).restore(taken.id).manifest.id == taken.id
+
+
 @pytest.mark.skipif(os.name == "nt", reason="not everybody may make links on Windows")
 def test_a_database_behind_a_link_stays_on_its_disk(
     embedded: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -446,6 +446,16 @@ def test_no_password_is_on_a_command_line(
     assert given.read_text(encoding="utf-8") == password
 
 
+def test_a_backup_may_take_longer_than_other_transactions(postgres: PostgresServer, tmp_path: Path) -> None:
+    house = Installation("postgresql", tmp_path, postgres, BACKUP_URL=str(tmp_path / "backups"))
+    with house.app() as app:
+        app.migrate()
+        name = house.settings.main.url.database
+        with app.main.connect() as connection:
+            connection.exec_driver_sql(f"ALTER DATABASE \"{name}\" SET transaction_timeout = '20ms'")
+    assert taking(house).create().proven_at is not None
+
+
 def test_a_swap_that_fails_leaves_the_old_database(
     filled: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -172,7 +172,8 @@ class Backups:
         if newest is None:
             raise BackupMissing(
                 f"There is no backup of this database in {self.folder.url}.",
-                hint="Run: ledgerline backup create",
+                hint="One of another server or name is given by its id, see: ledgerline backup list; to take"
+                " the first: ledgerline backup create",
             )
         return newest
 

@@ -21,6 +21,7 @@ from ledgerline.operations.backup_manifest import Manifest, Stored
 
 _SUFFIX = ".json"
 _CHUNK = 1 << 20
+_ANOTHER = "Choose another backup: ledgerline backup list"
 # What else lies in the folder is somebody else's, and left alone.
 _OURS = re.compile(r"(?P<id>\d{8}T\d{9}Z-[a-z]+-[0-9a-f]{6})\..+")
 
@@ -110,9 +111,11 @@ class Folder:
                 digest.update(chunk)
                 copy.write(chunk)
         if (size := target.stat().st_size) != stored.size:
-            raise BackupDamaged(f"{stored.name} has {size:,} bytes; {stored.size:,} were written.")
+            detail = f"{stored.name} has {size:,} bytes; {stored.size:,} were written."
+            raise BackupDamaged(detail, hint=_ANOTHER)
         if digest.hexdigest() != stored.sha256:
-            raise BackupDamaged(f"{stored.name} was changed since it was written (its SHA-256 differs).")
+            detail = f"{stored.name} was changed since it was written (its SHA-256 differs)."
+            raise BackupDamaged(detail, hint=_ANOTHER)
 
     def _chunks(self, name: str) -> Generator[bytes, None, None]:
         try:
@@ -123,7 +126,7 @@ class Folder:
                 while chunk := source.read(_CHUNK):
                     yield chunk
         except FileNotFoundError:
-            raise BackupDamaged(f"{name} is missing from the backup.") from None
+            raise BackupDamaged(f"{name} is missing from the backup.", hint=_ANOTHER) from None
 
     def _created(self, name: str) -> IO[bytes]:
         """An empty file. On this machine nobody but its owner can read it: people's data are in it."""

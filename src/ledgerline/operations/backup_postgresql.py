@@ -38,6 +38,7 @@ from ledgerline.operations.backup_manifest import Check
 from ledgerline.url import DatabaseUrl
 
 _NAME_BYTES = 63  # of any name in PostgreSQL
+_ENDS_TRANSACTIONS = 17  # the first version that can end those that take long
 _ATTEMPTS = 20  # to rename a database that others connect to again
 # A run that ends drops these; the dump would lock it out, or find them gone.
 _WITHOUT_STAGING = "--exclude-table=*.staging_[0-9]*"
@@ -58,6 +59,8 @@ class _PostgreSQL:
             connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+            if _major(version) >= _ENDS_TRANSACTIONS:
+                connection.exec_driver_sql("SET LOCAL transaction_timeout = 0")
             snapshot = connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar()
             command = [str(tools.dump), "--format=custom", "--no-password", f"--snapshot={snapshot}"]
             _run([*command, _WITHOUT_STAGING, f"--file={dump}"], main.url)
