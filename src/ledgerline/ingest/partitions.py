@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+import numpy as np
 import polars as pl
 import polars_hash  # noqa: F401  (gives expressions their `nchash`)
 
@@ -33,6 +34,8 @@ _CLEANED_AT_ONCE = 33_000  # rows: more take more memory, and are no faster
 _NULL, _UNIT = "\x00", "\x1f"  # in the text that is hashed: a missing value, and between values
 _RAW_VALUES = ("name", "phone", "email", "designation", "company", "owner")
 
+# Polars takes NumPy up when it first meets an array; of two threads that meet theirs at once one may fail.
+pl.Series(np.empty(0))
 
 _staging = lru_cache(maxsize=4)(Staging)  # to describe ten tables takes some milliseconds
 
