@@ -41,7 +41,7 @@ from ledgerline.url import Engine
 
 SYSTEM = "INVOICE"
 _CONTACTS, _CUSTOMERS = "contacts", "customers"
-_DECIMAL = sa.Numeric | sa.Float  # neither is a kind of the other
+_DECIMALS = (sa.Numeric, sa.Float)  # neither is a kind of the other
 _ACTIVE = "INVOICE_ACTIVE, or leave it empty: then every row counts"
 # Seconds to wait for open transactions to end: with a watermark to fall back on, and without.
 _PATIENCE, _FIRST_PATIENCE, _GLANCE = 0.25, 2.0, 0.02
@@ -522,12 +522,12 @@ class _Customers:
 
     def is_like(self, customer_id: sa.ColumnElement[Any]) -> bool:
         """Whether a contact's customer can be compared with the id as they are."""
-        kinds = (sa.Integer | _DECIMAL, sa.String)
+        kinds = ((sa.Integer, *_DECIMALS), (sa.String,))
         return any(isinstance(self.id.type, k) and isinstance(customer_id.type, k) for k in kinds)
 
     def has_decimals(self, customer_id: sa.ColumnElement[Any]) -> bool:
         """Whether one of both tables may have them."""
-        return any(isinstance(kind, _DECIMAL) for kind in (self.id.type, customer_id.type))
+        return any(isinstance(kind, _DECIMALS) for kind in (self.id.type, customer_id.type))
 
 
 def _told(tracked: Tracked | None) -> list[str]:
