@@ -41,7 +41,7 @@ from ledgerline.contacts.texts import (
 )
 
 _FEW_ROWS: Final = 200  # one by one, they take less than to set out for whole columns
-RULES_VERSION: Final[int] = 3
+RULES_VERSION: Final[int] = 4
 """Raise it when any rule of cleaning changes: what was cleaned by other rules is then cleaned again."""
 
 OWNER_LIMIT: Final = 200  # characters

@@ -31,7 +31,7 @@ _KINDS[list(b" -")] = _SPACED
 _KINDS[list(_FIRM_SEPARATORS.encode())] = _FIRM
 _KINDS[ord("+")], _KINDS[ord(".")], _KINDS[ord("/")] = _PLUS, _DOT, _SLASH
 _FEWEST_DIGITS: Final = 3  # that the library takes for a number
-_FLOAT: Final = re.compile(rb"[0-9]{7,15}[.](0{1,2})")
+_FLOAT: Final = re.compile(rb"[0-9]{7,15}[.](0{1,4})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ is done about those is policy, and `clean_phones` is its reference, value by val
   each part of a slash is judged alone: the `90` of `022-23456789/90` is never completed, but reported.
 - A single space, a dash or a plus separates only where the whole is no number and every part is one; where
   the first begins with 0 or a plus, the others should as well: `030/2345679 0171/2345679` are two.
-- A number that a spreadsheet wrote as `9876543210.0` is recovered; `9.87654321E+9` has lost digits.
+- A number that a spreadsheet wrote as `9876543210.0`, or a money column as `9876543210.0000`, is recovered;
+  `9.87654321E+9` has lost digits.
 - Letters never become digits. A word set apart from the digits (`Ramesh 98765 43210`) is left out, unless
   it can be read as a part of a longer valid number (`0800 1234 HILFE`).
 - Placeholders: words (`NA`, `nil`, `test`, …), one digit repeated, ascending and descending runs, the
@@ -234,7 +235,7 @@ def _candidates(text: str) -> list[str]:
     return _alphanumeric(_SEPARATOR.split(text))
 
 
-_FLOAT: Final = re.compile(r"(\d{7,15})\.0{1,2}")
+_FLOAT: Final = re.compile(r"(\d{7,15})\.0{1,4}")
 _SCIENTIFIC: Final = re.compile(r"[+-]?\d+(?:\.\d+)?e[+-]?\d+", re.IGNORECASE)
 _SLASH: Final = re.compile(r"[/\\]")
 _MARKED: Final = re.compile(r"\s{2,}|[/\\]")
