@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ledgerline.databases.engines.mysql_query import _interpolated
+from ledgerline.databases.engines.mysql_query import _interpolated, as_the_guard_reads
 from ledgerline.databases.engines.querying import Access, fetched
 from ledgerline.databases.engines.sqlserver_query import SQLServerSession
 from ledgerline.operations.guard import Dialect, check
@@ -23,6 +23,18 @@ from ledgerline.operations.guard import Dialect, check
 )
 def test_mysql_gets_its_own_places(query: str, sent: str) -> None:
     assert _interpolated(check(query, Dialect.MYSQL).sql) == sent
+
+
+@pytest.mark.parametrize(
+    ("modes", "kept"),
+    [
+        ("", ""),
+        ("ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES", "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES"),
+        ("REAL_AS_FLOAT,PIPES_AS_CONCAT,ANSI_QUOTES,IGNORE_SPACE,ANSI", "REAL_AS_FLOAT"),
+    ],
+)
+def test_modes_of_mysql_in_which_a_statement_means_something_else_are_left(modes: str, kept: str) -> None:
+    assert as_the_guard_reads(modes) == kept
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import anyio
@@ -18,9 +19,11 @@ from starlette.types import Message, Scope
 
 from ledgerline import errors
 from ledgerline.app import App
+from ledgerline.databases.runs import Run
 from ledgerline.databases.schema import ingestion_runs
 from ledgerline.settings import load_settings
 from ledgerline.web import logs
+from ledgerline.web.api import ingestion
 from ledgerline.web.api.access import is_loopback
 from ledgerline.web.api.answers import wanted_format
 from ledgerline.web.api.problems import TABLE
@@ -233,3 +236,25 @@ def test_an_undo_is_waited_for_no_longer_than_a_request_may_take(tmp_path: Path)
     ledgerline.close()
     assert (answer.status_code, answer.headers["Location"]) == (202, "/ingestion/runs/1/undo")
     assert waited == [2.0]
+
+
+def test_who_follows_a_run_is_not_cut_off_when_the_database_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = errors.DatabaseUnreachable("The server went away.", hint="Wait.")
+    seen: list[Any] = [({"done": 1}, "progress"), away, away, ({"done": 2}, "finished")]
+
+    def event(*_: Any) -> Any:
+        if isinstance(now := seen.pop(0), Exception):
+            raise now
+        return now
+
+    monkeypatch.setattr(ingestion, "_event", event)
+    monkeypatch.setattr(ingestion, "_LOOKS_EVERY", 0.0)
+
+    async def follow() -> list[tuple[str | None, Any]]:
+        run = cast(Run, SimpleNamespace(id=1))
+        events = ingestion.follow_run(cast(App, None), run, lambda: False)
+        return [(one.event, one.data) async for one in events]
+
+    assert anyio.run(follow) == [("progress", {"done": 1}), ("finished", {"done": 2})]

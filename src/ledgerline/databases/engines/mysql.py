@@ -79,8 +79,12 @@ _BY_NUMBER: Final[dict[int, tuple[type[DatabaseError], str]]] = {
         (DatabaseUnreachable, "The server has no free connection; lower DB_CONNECTION_LIMIT."),
     ),
     **dict.fromkeys(
-        (1053, 1152, 1927, 2002, 2003, 2005, 2006, 2013, 2026, 2055, 4031),
+        (1053, 1152, 1927, 2002, 2003, 2005, 2006, 2013, 2055, 4031),
         (DatabaseUnreachable, "Check that the server runs, and that host, port and firewall are right."),
+    ),
+    2026: (
+        DatabaseUnreachable,
+        "The server offers no encryption, or its certificate is not trusted: see sslmode and sslcert.",
     ),
 }
 

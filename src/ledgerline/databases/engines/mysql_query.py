@@ -22,10 +22,27 @@ _TYPES = {
 }
 
 
+# Modes in which a statement means something else than it does to the guard, such as `||` that joins texts.
+# Those after the first four stand for several others.
+_OTHER_MEANINGS = {
+    "PIPES_AS_CONCAT", "ANSI_QUOTES", "IGNORE_SPACE", "HIGH_NOT_PRECEDENCE",
+    "ANSI", "DB2", "MAXDB", "MSSQL", "MYSQL323", "MYSQL40", "ORACLE", "POSTGRESQL",
+}  # fmt: skip
+
+
+def as_the_guard_reads(modes: str) -> str:
+    """A server's `sql_mode` without the modes in which a statement means something else."""
+    return ",".join(mode for mode in modes.split(",") if mode not in _OTHER_MEANINGS)
+
+
 class MySQLSession:
     def __init__(self, url: DatabaseUrl, limits: Limits) -> None:
         self._url, self._limits = url, limits
         self._connection = open_connection(url, limits, read_only=True, autocommit=True)
+        with self._connection.cursor() as cursor:
+            cursor.execute("SELECT @@sql_mode")
+            (modes,) = cursor.fetchone() or ("",)
+            cursor.execute("SET SESSION sql_mode = %s", (as_the_guard_reads(modes),))
         self.is_over = False
         self._cursor: SSCursor | None = None
         self._ended = True

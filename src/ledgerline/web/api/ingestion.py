@@ -15,7 +15,7 @@ from ledgerline.app import SYSTEM, App
 from ledgerline.databases import going, reports, run_details, runs
 from ledgerline.databases.runs import RUNNING, Run
 from ledgerline.documents import change_document, kept_document, reject_document, run_document
-from ledgerline.errors import RunInProgress, RunMissing, WorkerLost
+from ledgerline.errors import LedgerlineError, RunInProgress, RunMissing, WorkerLost
 from ledgerline.operations.keys import Scope
 from ledgerline.web.api import run_models
 from ledgerline.web.api.access import require
@@ -258,7 +258,12 @@ async def follow_run(
     shown: dict[str, Any] | None = None
     number = 0
     while True:
-        document, event = await run_in_threadpool(_event, app, run.id)
+        try:
+            document, event = await run_in_threadpool(_event, app, run.id)
+        except LedgerlineError as error:
+            if not error.retryable or shown is None:
+                raise
+            document, event = shown, "progress"  # as far as is known, until the database answers again
         if document != shown or event != "progress":
             number += 1
             shown = document
