@@ -243,7 +243,8 @@ def test_customers_are_found_by_ids_of_another_kind(
     house.ingest()
     assert house.by_record()["1"]["companyName"] == "Firm 2"
     rename(house, "Firm 2", "Acme")
-    assert house.ingest().since is None  # no condition finds its contacts
+    is_compared = isinstance(kind, sa.CHAR) and house.engine != "sqlite"
+    assert (house.ingest().since is not None) == is_compared  # else no condition finds its contacts
     assert house.by_record()["1"]["companyName"] == "Acme"
     assert house.ingest().since is not None
 

@@ -129,10 +129,10 @@ class InvoiceSource:
             return None
         customer_id = _find(described.table, [wanted.id_column], "INVOICE_CUSTOMERS_COLUMNS (id=…)")
         name = _find(described.table, wanted.name_columns, "INVOICE_CUSTOMERS_COLUMNS (name=…)")
-        has_integers = (
-            isinstance(customer_id.type, sa.Integer) and self._database.url.engine is not Engine.SQLITE
-        )
-        return _Customers(customer_id, name, tracked(self._database.server, described, None), has_integers)
+        is_sqlite = self._database.url.engine is Engine.SQLITE
+        has_integers = isinstance(customer_id.type, sa.Integer) and not is_sqlite
+        changes = tracked(self._database.server, described, None)
+        return _Customers(customer_id, name, changes, has_integers, padding_counts=is_sqlite)
 
     def _fingerprint(self) -> str:
         """Of the place, the mapping, the update columns, and whether keys are integers."""
@@ -267,7 +267,7 @@ class InvoiceSource:
         customers, customer_id = self._customers, self._column("customer_id")
         if customers is None or customers.tracked is None or customers.is_like(customer_id):
             return False
-        return customers.has_decimals(customer_id)
+        return customers.has_decimals(customer_id) or customers.has_padding(customer_id)
 
     def _changed(self, since: str) -> sa.ColumnElement[bool]:
         return sa.or_(*self._changes(since))
@@ -492,14 +492,13 @@ class InvoiceSource:
         return names if numbered["customer_id"].has_nulls() else numbered
 
     def _customer_id(self) -> pl.Expr:
-        """The text of a customer's id: 2.00 is 2 where one of both tables has decimals, and what fills up a
-        column of one length is no part of it."""
+        """The text of a customer's id: 2.00 is 2 where one of both tables has decimals, and the padding of a
+        column of fixed length is no part of it."""
         assert self._customers is not None
-        text = pl.col("customer_id")
-        kinds = (self._customers.id.type, self._column("customer_id").type)
-        if any(isinstance(kind, sa.CHAR | sa.NCHAR) for kind in kinds):
+        text, customer_id = pl.col("customer_id"), self._column("customer_id")
+        if self._customers.has_padding(customer_id):
             text = text.str.strip_chars_end(" ")
-        has_decimals = self._customers.has_decimals(self._column("customer_id"))
+        has_decimals = self._customers.has_decimals(customer_id)
         return text.str.replace(r"^(-?[0-9]+)[.]0+$", "${1}") if has_decimals else text
 
     def close(self) -> None:
@@ -514,6 +513,7 @@ class _Customers:
     name: sa.ColumnElement[Any]
     tracked: Tracked | None
     has_integers: bool  # and nothing else; what SQLite calls INTEGER may hold anything
+    padding_counts: bool  # where texts are compared: SQLite knows no columns of fixed length
 
     def query(self, server: Server) -> sa.Select[Any]:
         text = server.as_text
@@ -522,12 +522,20 @@ class _Customers:
 
     def is_like(self, customer_id: sa.ColumnElement[Any]) -> bool:
         """Whether a contact's customer can be compared with the id as they are."""
+        if self.padding_counts and self.has_padding(customer_id):
+            return False
         kinds = ((sa.Integer, *_DECIMALS), (sa.String,))
         return any(isinstance(self.id.type, k) and isinstance(customer_id.type, k) for k in kinds)
 
     def has_decimals(self, customer_id: sa.ColumnElement[Any]) -> bool:
         """Whether one of both tables may have them."""
         return any(isinstance(kind, _DECIMALS) for kind in (self.id.type, customer_id.type))
+
+    def has_padding(self, customer_id: sa.ColumnElement[Any]) -> bool:
+        """Whether one of both tables may fill ids up with blanks, and the other not to the same length."""
+        kinds = (self.id.type, customer_id.type)
+        lengths = {kind.length if isinstance(kind, sa.CHAR | sa.NCHAR) else None for kind in kinds}
+        return len(lengths) > 1
 
 
 def _told(tracked: Tracked | None) -> list[str]:
