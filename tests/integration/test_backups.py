@@ -29,6 +29,7 @@ from tests.servers import new_database
 
 from ledgerline.databases.database import Database
 from ledgerline.databases.migrate import migrate
+from ledgerline.databases.quoting import quoted
 from ledgerline.databases.schema import contacts, metadata, source_pauses, source_records, templates
 from ledgerline.databases.staging import create as create_staging
 from ledgerline.databases.staging_tables import Staging
@@ -491,7 +492,7 @@ def test_a_restore_that_is_killed_in_the_swap_leaves_the_old_database(
 
 def _restore_and_die(environ: dict[str, str], folder: Path) -> None:
     """In a process of its own: killed between the two halves of the swap."""
-    files, rename, quoted = Path.replace, backup_postgresql._rename, backup_postgresql._quoted
+    files, rename = Path.replace, backup_postgresql._rename
     calls = itertools.count(1)
 
     def replaced(file: Path, target: Path) -> Path:
@@ -503,7 +504,7 @@ def _restore_and_die(environ: dict[str, str], folder: Path) -> None:
         return quoted(name)
 
     def renamed(*given: Any) -> None:
-        with patch.object(backup_postgresql, "_quoted", named):
+        with patch.object(backup_postgresql, "quoted", named):
             rename(*given)
 
     with patch.object(Path, "replace", replaced), patch.object(backup_postgresql, "_rename", renamed):

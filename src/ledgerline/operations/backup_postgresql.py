@@ -24,6 +24,7 @@ import sqlalchemy as sa
 
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines.postgresql import libpq
+from ledgerline.databases.quoting import literal, quoted
 from ledgerline.errors import (
     BackupDamaged,
     BackupError,
@@ -103,7 +104,7 @@ class _PostgreSQL:
         with _maintenance(url) as connection:
             # Not by force: that would have to end the server's own vacuum, which only its owner may. It makes
             # way by itself, and nobody else knows of this database.
-            connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {_quoted(url.database)}")
+            connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {quoted(url.database)}")
 
     def integrity(self, database: Database) -> list[Check]:
         """`pg_restore` told what it could not restore; constraints that nobody validated are left."""
@@ -257,8 +258,8 @@ def _create(connection: sa.Connection, name: str, like: str) -> str:
     )
     row = connection.execute(query, {"like": like}).one()
     given = {"ENCODING": row.encoding, "LC_COLLATE": row.datcollate, "LC_CTYPE": row.datctype}
-    options = " ".join(f"{option} {_literal(value)}" for option, value in given.items())
-    return f"CREATE DATABASE {_quoted(name)} TEMPLATE template0 {options}"
+    options = " ".join(f"{option} {literal(value)}" for option, value in given.items())
+    return f"CREATE DATABASE {quoted(name)} TEMPLATE template0 {options}"
 
 
 def _disconnect(connection: sa.Connection, names: Sequence[str]) -> None:
@@ -275,19 +276,11 @@ def _rename(connection: sa.Connection, names: Sequence[tuple[str, str]]) -> None
     connection.exec_driver_sql("BEGIN")
     try:
         for name, to in names:
-            connection.exec_driver_sql(f"ALTER DATABASE {_quoted(name)} RENAME TO {_quoted(to)}")
+            connection.exec_driver_sql(f"ALTER DATABASE {quoted(name)} RENAME TO {quoted(to)}")
         connection.exec_driver_sql("COMMIT")
     except BaseException:
         connection.exec_driver_sql("ROLLBACK")
         raise
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 ENGINE = _PostgreSQL()

@@ -23,6 +23,7 @@ import sqlalchemy as sa
 from ledgerline.databases.database import Database
 from ledgerline.databases.engines.sqlserver_errors import explain
 from ledgerline.databases.engines.sqlserver_statements import run_to_end
+from ledgerline.databases.quoting import bracketed, national_literal
 from ledgerline.errors import (
     BackupDamaged,
     DatabaseUnreachable,
@@ -91,7 +92,7 @@ class _SQLServer:
         with _master(url) as connection:
             with suppress(*_REFUSED):  # of one that is not restored to its end: nobody is in it
                 run_to_end(connection, alone(url.database))
-            run_to_end(connection, f"DROP DATABASE {_quoted(url.database)}")
+            run_to_end(connection, f"DROP DATABASE {bracketed(url.database)}")
 
     def integrity(self, database: Database) -> list[Check]:
         with database.connect() as connection:
@@ -144,45 +145,45 @@ CHECK_DATABASE = "DBCC CHECKDB WITH NO_INFOMSGS"
 def backup(database: str, file: str) -> str:
     """COPY_ONLY: another chain of backups of this server is not disturbed."""
     return (
-        f"BACKUP DATABASE {_quoted(database)} TO DISK = {_literal(file)}"
+        f"BACKUP DATABASE {bracketed(database)} TO DISK = {national_literal(file)}"
         " WITH CHECKSUM, COPY_ONLY, FORMAT, INIT"
     )
 
 
 def verify(file: str) -> str:
-    return f"RESTORE VERIFYONLY FROM DISK = {_literal(file)} WITH CHECKSUM"
+    return f"RESTORE VERIFYONLY FROM DISK = {national_literal(file)} WITH CHECKSUM"
 
 
 def file_list(file: str) -> str:
-    return f"RESTORE FILELISTONLY FROM DISK = {_literal(file)}"
+    return f"RESTORE FILELISTONLY FROM DISK = {national_literal(file)}"
 
 
 def restore(database: str, file: str, files: Sequence[Any], folder: str) -> str:
     """`files`: rows of `file_list`. Each gets a name of its own in the server's data folder."""
     path = ntpath if "\\" in folder else posixpath
     moves = [
-        f"MOVE {_literal(row['LogicalName'])} TO "
-        + _literal(
+        f"MOVE {national_literal(row['LogicalName'])} TO "
+        + national_literal(
             path.join(folder, f"{plain_name(database)}_{number}.{'ldf' if row['Type'] == 'L' else 'mdf'}")
         )
         for number, row in enumerate(files)
     ]
     return (
-        f"RESTORE DATABASE {_quoted(database)} FROM DISK = {_literal(file)}"
+        f"RESTORE DATABASE {bracketed(database)} FROM DISK = {national_literal(file)}"
         f" WITH CHECKSUM, RECOVERY, {', '.join(moves)}"
     )
 
 
 def alone(database: str) -> str:
-    return f"ALTER DATABASE {_quoted(database)} SET SINGLE_USER WITH ROLLBACK IMMEDIATE"
+    return f"ALTER DATABASE {bracketed(database)} SET SINGLE_USER WITH ROLLBACK IMMEDIATE"
 
 
 def shared(database: str) -> str:
-    return f"ALTER DATABASE {_quoted(database)} SET MULTI_USER"
+    return f"ALTER DATABASE {bracketed(database)} SET MULTI_USER"
 
 
 def rename(database: str, to: str) -> str:
-    return f"ALTER DATABASE {_quoted(database)} MODIFY NAME = {_quoted(to)}"
+    return f"ALTER DATABASE {bracketed(database)} MODIFY NAME = {bracketed(to)}"
 
 
 # Errors 3183, 3189, 3203, 3241, 3242 and 3254, and 3201 of a file that is gone.
@@ -207,14 +208,6 @@ def _master(url: DatabaseUrl) -> Iterator[sa.Connection]:
             yield connection
     finally:
         database.close()
-
-
-def _quoted(name: str) -> str:
-    return "[" + name.replace("]", "]]") + "]"
-
-
-def _literal(text: str) -> str:
-    return "N'" + text.replace("'", "''") + "'"
 
 
 ENGINE = _SQLServer()

@@ -22,6 +22,7 @@ from ledgerline.databases.database import Database
 from ledgerline.databases.engines import Limits, server_for
 from ledgerline.databases.folders import may
 from ledgerline.databases.migrate import is_known, newest_revision, revision
+from ledgerline.databases.quoting import bracketed
 from ledgerline.errors import DatabaseError, LedgerlineError, TransientFault
 from ledgerline.operations import doctor_network as network
 from ledgerline.operations.doctor_faults import Fault, Layer, connecting_fault, fault_of
@@ -374,7 +375,7 @@ class _Examination:
 
 
 def reading_advice(database: str) -> Check:
-    statement = f"ALTER DATABASE [{database.replace(']', ']]')}] SET READ_COMMITTED_SNAPSHOT ON"
+    statement = f"ALTER DATABASE {bracketed(database)} SET READ_COMMITTED_SNAPSHOT ON"
     return Check(
         Layer.SPEED,
         True,

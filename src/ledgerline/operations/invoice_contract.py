@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ledgerline.databases.quoting import bracketed, literal, national_literal, quoted
 from ledgerline.settings import Settings, TableName
 from ledgerline.url import Engine
 
@@ -57,16 +58,16 @@ def _tables(settings: Settings, engine: Engine) -> list[tuple[TableName, bool]]:
 
 
 def _sqlserver(settings: Settings, login: str) -> str:
-    name = _bracketed(login)
+    name = bracketed(login)
     # Accounts of Windows are DOMAIN\\name, which no other login may be called.
     how = "FROM WINDOWS" if "\\" in login else f"WITH PASSWORD = N'{_PASSWORD}'"
     return "\n".join(
         [
             f"CREATE LOGIN {name} {how};",
-            f"USE {_bracketed(settings.invoice.url.database)};",
+            f"USE {bracketed(settings.invoice.url.database)};",
             f"CREATE USER {name} FOR LOGIN {name};",
             *(
-                ("" if needed else f"IF OBJECT_ID({_literal(table.render())}) IS NOT NULL ")
+                ("" if needed else f"IF OBJECT_ID({national_literal(table.render())}) IS NOT NULL ")
                 + f"GRANT SELECT ON {table.render()} TO {name};"
                 for table, needed in _tables(settings, Engine.SQLSERVER)
             ),
@@ -75,7 +76,7 @@ def _sqlserver(settings: Settings, login: str) -> str:
 
 
 def _postgresql(settings: Settings, login: str) -> str:
-    name = _quoted(login)
+    name = quoted(login)
     tables = _tables(settings, Engine.POSTGRESQL)
     schemas = sorted({table.schema or "" for table, _ in tables})
     required = {table.schema for table, needed in tables if needed}
@@ -83,7 +84,7 @@ def _postgresql(settings: Settings, login: str) -> str:
         [
             f"CREATE ROLE {name} LOGIN PASSWORD '{_PASSWORD}';",
             f"ALTER ROLE {name} SET default_transaction_read_only = on;",
-            f"GRANT CONNECT ON DATABASE {_quoted(settings.invoice.url.database)} TO {name};",
+            f"GRANT CONNECT ON DATABASE {quoted(settings.invoice.url.database)} TO {name};",
             *(_usage(schema, name, needed=schema in required) for schema in schemas),
             *(_granted(table, name, needed=needed) for table, needed in tables),
         ]
@@ -91,29 +92,17 @@ def _postgresql(settings: Settings, login: str) -> str:
 
 
 def _usage(schema: str, to: str, *, needed: bool) -> str:
-    grant = f"GRANT USAGE ON SCHEMA {_quoted(schema)} TO {to};"
+    grant = f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {to};"
     if needed:
         return grant
-    there = "to_regnamespace('" + _quoted(schema).replace("'", "''") + "') IS NOT NULL"
+    there = f"to_regnamespace({literal(quoted(schema))}) IS NOT NULL"
     return f"DO $grant$ BEGIN IF {there} THEN {grant} END IF; END $grant$;"
 
 
 def _granted(table: TableName, to: str, *, needed: bool) -> str:
-    named = f"{_quoted(table.schema or '')}.{_quoted(table.name)}"
+    named = f"{quoted(table.schema or '')}.{quoted(table.name)}"
     grant = f"GRANT SELECT ON {named} TO {to};"
     if needed:
         return grant
-    there = "to_regclass('" + named.replace("'", "''") + "') IS NOT NULL"
+    there = f"to_regclass({literal(named)}) IS NOT NULL"
     return f"DO $grant$ BEGIN IF {there} THEN {grant} END IF; END $grant$;"
-
-
-def _bracketed(name: str) -> str:
-    return "[" + name.replace("]", "]]") + "]"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "N'" + text.replace("'", "''") + "'"
